@@ -1,0 +1,13 @@
+// The addon's entry. Each part of native/ has its Node-API side in a file of the same name in this folder and
+// is registered here. There is no global state, so every worker thread may load its own instance.
+#include <napi.h>
+
+namespace {
+
+Napi::Object Init(Napi::Env /*env*/, Napi::Object exports) {
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(potemkin, Init)

@@ -1,0 +1,26 @@
+/**
+ * Writes the files that are made from facts stated elsewhere. They are committed; `npm test` fails when they drift.
+ *
+ *   npm run generate              write them
+ *   npm run generate -- --check   exit 1 if one differs
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { columnsHeader } from './generate/columns.js';
+
+const files: [path: string, text: string][] = [['native/columns.h', columnsHeader()]];
+
+const check = process.argv.includes('--check');
+let drifted = 0;
+for (const [path, text] of files) {
+  let current = '';
+  try {
+    current = readFileSync(path, 'utf8');
+  } catch {
+    // Not there yet: it is written, or reported as drifted.
+  }
+  if (current === text) continue;
+  drifted++;
+  if (check) console.error(`${path} is not what \`npm run generate\` writes`);
+  else writeFileSync(path, text);
+}
+process.exitCode = check && drifted > 0 ? 1 : 0;

@@ -1,0 +1,22 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
+// biome-ignore lint/suspicious/noEmptyInterface: parts are added to it
+export interface Native {}
+
+// The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.
+const path = fileURLToPath(
+  new URL(`../../../build/${process.env['POTEMKIN_BUILD'] ?? 'Release'}/potemkin.node`, import.meta.url),
+);
+
+function load(): Native {
+  try {
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    throw new Error(`cannot load the native addon ${path}; build it with \`npm run setup\``, { cause: error });
+  }
+}
+
+/** The addon's instance of this thread. */
+export const native: Native = load();

@@ -1,0 +1,90 @@
+import { COLUMNS, type ColumnName, HEADROOM, OFFSETS, ROWS, SLOT, SLOTS_AT, TABLE_BYTES, WIDTH } from './columns.js';
+
+type Columns = {
+  readonly [Name in ColumnName]: (typeof COLUMNS)[Name]['type'] extends 'u8'
+    ? Uint8Array
+    : (typeof COLUMNS)[Name]['type'] extends 'u16'
+      ? Uint16Array
+      : Uint32Array;
+};
+
+export interface Packets extends Columns {}
+
+/**
+ * A table of packets: columns of facts about them, and their bytes. JavaScript owns the memory; native code
+ * borrows it for the length of a call.
+ *
+ * Rows live one turn: an element that receives packets takes rows, the graph passes row numbers on, and the
+ * engine takes all rows back at the end of the turn.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the columns are made from the one list in columns.ts
+export class Packets {
+  readonly buffer = new ArrayBuffer(TABLE_BYTES);
+  /** The whole table as bytes: what `start` indexes. */
+  readonly bytes = new Uint8Array(this.buffer);
+  readonly view = new DataView(this.buffer);
+  /** Rows taken this turn. */
+  used = 0;
+
+  constructor() {
+    const columns = this as unknown as Record<string, Uint8Array | Uint16Array | Uint32Array>;
+    for (const [name, { type }] of Object.entries(COLUMNS)) {
+      const at = OFFSETS[name as ColumnName];
+      const Column = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[WIDTH[type]];
+      columns[name] = new Column(this.buffer, at, ROWS);
+    }
+  }
+
+  /** Rows that can still be taken this turn. */
+  get free(): number {
+    return ROWS - this.used;
+  }
+
+  /**
+   * Takes a row with all columns zero but `start`, which leaves the headroom free.
+   * @returns the row, or -1 if all are taken.
+   */
+  take(): number {
+    if (this.used === ROWS) return -1;
+    const row = this.used++;
+    this.clear(row);
+    return row;
+  }
+
+  /** Sets the columns of a row as take() leaves them. */
+  clear(row: number): void {
+    this.sec[row] = this.nsec[row] = 0;
+    this.start[row] = this.slot(row) + HEADROOM;
+    this.length[row] = 0;
+    this.src[row] = this.dst[row] = this.key[row] = this.universe[row] = this.flow[row] = this.clone[row] = 0;
+    this.sport[row] = this.dport[row] = this.payload[row] = this.image[row] = 0;
+    this.proto[row] = this.tcpFlags[row] = this.ipHeader[row] = this.fragment[row] = this.tunnel[row] = 0;
+    this.flowState[row] = this.verdict[row] = this.fault[row] = this.paint[row] = 0;
+  }
+
+  /** Offset of a row's slot in the table. */
+  slot(row: number): number {
+    return SLOTS_AT + row * SLOT;
+  }
+
+  /** Takes a row that is a copy of another, bytes and columns. Returns -1 if all rows are taken. */
+  copy(from: number): number {
+    if (this.used === ROWS) return -1;
+    const row = this.used++;
+    for (const name of Object.keys(COLUMNS) as ColumnName[]) this[name][row] = this[name][from]!;
+    const offset = this.start[from]! - this.slot(from);
+    this.start[row] = this.slot(row) + offset;
+    this.bytes.copyWithin(this.start[row]!, this.start[from]!, this.start[from]! + this.length[from]!);
+    return row;
+  }
+
+  /** The bytes of a packet, as a view that is good until the end of the turn. */
+  packet(row: number): Uint8Array {
+    return this.bytes.subarray(this.start[row]!, this.start[row]! + this.length[row]!);
+  }
+
+  /** Ends the turn: every row is free again. */
+  reset(): void {
+    this.used = 0;
+  }
+}

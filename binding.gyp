@@ -5,6 +5,7 @@
       "target_name": "potemkin",
       "sources": [
         "native/node/addon.cc",
+        "native/node/pagecow.cc",
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED"],

@@ -2,9 +2,12 @@
 // is registered here. There is no global state, so every worker thread may load its own instance.
 #include <napi.h>
 
+#include "node/parts.h"
+
 namespace {
 
-Napi::Object Init(Napi::Env /*env*/, Napi::Object exports) {
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  potemkin::InitPagecow(env, exports);
   return exports;
 }
 

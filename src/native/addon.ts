@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { PagecowNative } from './pagecow.js';
 
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
-// biome-ignore lint/suspicious/noEmptyInterface: parts are added to it
-export interface Native {}
+export interface Native extends PagecowNative {}
 
 // The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.
 const path = fileURLToPath(
-  new URL(`../../../build/${process.env['POTEMKIN_BUILD'] ?? 'Release'}/potemkin.node`, import.meta.url),
+  new URL(`../../../build/${process.env.POTEMKIN_BUILD ?? 'Release'}/potemkin.node`, import.meta.url),
 );
 
 function load(): Native {

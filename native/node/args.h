@@ -1,0 +1,48 @@
+// Helpers that take arguments from JavaScript. Each throws a TypeError or RangeError that names the argument.
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace potemkin {
+
+inline constexpr uint64_t kMaxInteger = (uint64_t{1} << 53) - 1;
+
+// An integer from 0 to max.
+inline uint64_t TakeInteger(const Napi::Value& value, const char* name, uint64_t max = kMaxInteger) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  // Written so that NaN fails as well.
+  if (!(number >= 0 && number <= static_cast<double>(max)) ||
+      static_cast<double>(static_cast<uint64_t>(number)) != number) {
+    throw Napi::RangeError::New(value.Env(),
+                                std::string(name) + " must be an integer from 0 to " + std::to_string(max));
+  }
+  return static_cast<uint64_t>(number);
+}
+
+// Borrows the elements of a typed array of exactly this type until the call returns. JavaScript owns them.
+template <typename T>
+std::span<T> BorrowArray(const Napi::Value& value, const char* name, napi_typedarray_type type) {
+  napi_typedarray_type found;
+  size_t length;
+  void* data;
+  // Of the typed arrays only; a DataView or an ArrayBuffer fails.
+  if (napi_get_typedarray_info(value.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok ||
+      found != type) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a typed array of the right type");
+  }
+  // SAFETY: V8 vouches for length elements at data, aligned to their size, for as long as no JavaScript runs.
+  return {static_cast<T*>(data), data == nullptr ? 0 : length};
+}
+
+// Borrows the bytes of a Uint8Array (a Buffer is one).
+inline std::span<uint8_t> BorrowBytes(const Napi::Value& value, const char* name) {
+  return BorrowArray<uint8_t>(value, name, napi_uint8_array);
+}
+
+}  // namespace potemkin

@@ -1,0 +1,10 @@
+// The parts of the addon. Each registers its functions and classes on exports.
+#pragma once
+
+#include <napi.h>
+
+namespace potemkin {
+
+void InitPagecow(Napi::Env env, Napi::Object exports);
+
+}  // namespace potemkin

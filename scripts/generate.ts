@@ -6,8 +6,12 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { columnsHeader } from './generate/columns.js';
+import { elementsIndex } from './generate/elements.js';
 
-const files: [path: string, text: string][] = [['native/columns.h', columnsHeader()]];
+const files: [path: string, text: string][] = [
+  ['native/columns.h', columnsHeader()],
+  ['src/elements/index.ts', elementsIndex()],
+];
 
 const check = process.argv.includes('--check');
 let drifted = 0;

@@ -1,0 +1,61 @@
+import type { Packets } from '../packet/packets.js';
+
+/** What makes one clone differ from all others of its image. */
+export interface Identity {
+  /** IPv4 address it has, as a number. */
+  readonly address: number;
+  /** Six bytes. */
+  readonly mac: Uint8Array;
+  readonly hostname: string;
+  /** Where its random numbers start. */
+  readonly entropy: bigint;
+}
+
+/** What a backend reports, always between turns or in `collect`, never from within `request` or `deliver`. */
+export interface BackendListener {
+  /** The clone runs and takes frames. */
+  ready(id: number): void;
+  /** It could not be made, and why. */
+  failed(id: number, reason: string): void;
+  /** A live clone ended by itself, and why. */
+  gone(id: number, reason: string): void;
+}
+
+/** Bytes of memory in use. */
+export interface PoolMemory {
+  /** Reference images, which all clones share. */
+  readonly reference: number;
+  /** Pages in which clones differ from their images. */
+  readonly delta: number;
+  /** What it costs to keep track of them. */
+  readonly tables: number;
+}
+
+/**
+ * Where clones come from. A clone has one wire, which leads to the gateway, and Ethernet frames on it. Ids are
+ * given by the caller and are not used again.
+ */
+export interface CloneBackend {
+  /** Opens images. Fails if one is missing or damaged. */
+  start(listener: BackendListener): Promise<void>;
+  /** The images it can clone, by number. */
+  readonly images: readonly string[];
+  /** Asks for a clone; the listener hears of it later. */
+  request(id: number, image: number, identity: Identity): void;
+  /** Hands the frame in a row to a clone that is ready. False if it could not take it. */
+  deliver(id: number, packets: Packets, row: number): boolean;
+  /**
+   * Moves up to `max` frames that clones have sent into new rows; the frame is at `start`, and the column `clone`
+   * says who sent it.
+   * @returns the number of rows taken, which are the last ones taken from the table.
+   */
+  collect(packets: Packets, max: number): number;
+  /** Whether clones have frames waiting, or work to do, at once. */
+  readonly busy: boolean;
+  /** Bytes in which a clone differs from its image. */
+  delta(id: number): number;
+  memory(): PoolMemory;
+  /** Ends a clone, ready or not. Its memory is free again and nothing of it remains. */
+  destroy(id: number): void;
+  stop(): Promise<void>;
+}

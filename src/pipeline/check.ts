@@ -1,0 +1,66 @@
+import { dirname } from 'node:path';
+import type { Diagnostic } from './click/diagnostics.js';
+import { type FlatGraph, type ReadOptions, readGraph } from './click/read.js';
+import { configure } from './configure.js';
+import { findLeaks } from './containment.js';
+import { topologicalOrder } from './order.js';
+import type { Registry } from './registry.js';
+import type { ConfigOf, Spec } from './spec.js';
+
+/** A graph in which nothing is wrong, ready to be made. */
+export interface CheckedGraph {
+  readonly flat: FlatGraph;
+  /** Values of each element's keys. */
+  readonly configs: readonly ConfigOf<Spec>[];
+  /** Element numbers in the order in which a turn runs them. */
+  readonly order: readonly number[];
+}
+
+export interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+/**
+ * Reads a graph and checks all there is to check before it runs: syntax, connections, configuration, cycles,
+ * containment.
+ * @returns all that is wrong, and the graph if no error is among it.
+ */
+export function checkGraph(
+  source: Source,
+  registry: Registry,
+  options: Omit<ReadOptions, 'findClass' | 'classNames'> = {},
+): { graph?: CheckedGraph; diagnostics: Diagnostic[] } {
+  const { graph: flat, diagnostics } = readGraph(source, {
+    ...options,
+    findClass: registry.find,
+    classNames: () => registry.names,
+  });
+  const context = { folder: dirname(source.file) };
+  const configs = flat.elements.map((element) => {
+    const known = registry.get(element.class);
+    if (!known) return {} as ConfigOf<Spec>;
+    const read = configure(known.spec, element.class, element.arguments, element.position, context);
+    diagnostics.push(...read.diagnostics);
+    return read.config as ConfigOf<Spec>;
+  });
+
+  const path = (elements: readonly number[]) => elements.map((element) => flat.elements[element]!.name).join(' -> ');
+  const sorted = topologicalOrder(flat, registry);
+  if ('cycle' in sorted) {
+    diagnostics.push({
+      position: flat.elements[sorted.cycle[0]!]!.position,
+      severity: 'error',
+      message: `packets would run in a circle: ${path([...sorted.cycle, sorted.cycle[0]!])}; put an element that holds packets, such as Queue, into it`,
+    });
+  }
+  for (const leak of findLeaks(flat, registry)) {
+    diagnostics.push({
+      position: flat.elements[leak[0]!]!.position,
+      severity: 'error',
+      message: `packets of clones could leave without a licence: ${path(leak)}; let them pass the licensed output of an ExportPolicy`,
+    });
+  }
+  if ('cycle' in sorted || diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics };
+  return { graph: { flat, configs, order: sorted.order }, diagnostics };
+}

@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { BATCH } from '../packet/columns.js';
+import { Packets } from '../packet/packets.js';
+import type { CheckedGraph } from './check.js';
+import { Clock } from './clock.js';
+import type { AnyElement, Services } from './element.js';
+import { type EngineEvent, EventGate } from './events.js';
+import type { Link } from './link.js';
+import { makeGraph } from './make.js';
+import type { Registry } from './registry.js';
+import { Stats } from './stats.js';
+
+export interface EngineOptions {
+  /** Default: drawn at random. */
+  seed?: bigint;
+  /** Default: the wall clock, or the packets' own time if all sources are replayed captures. */
+  clock?: Clock;
+  /** Checks after each call of an element that no row was lost or doubled. */
+  checked?: boolean;
+  onEvent?(event: EngineEvent): void;
+}
+
+/** Turns run in one go before the event loop gets its turn, and the seconds they may take together. */
+const TURNS = 64;
+const SLICE = 0.002;
+
+/** An element ended more or fewer rows than it was given. */
+export class ConservationError extends Error {}
+
+/**
+ * Runs a graph. One turn is: sources and holding elements bring packets in, all elements pass them on in
+ * topological order, rows are taken back. Turns follow each other as long as there is work, in slices, so that
+ * a flood cannot starve what else runs on the thread.
+ */
+export class Engine {
+  readonly elements: readonly AnyElement[];
+  readonly links: readonly Link[];
+  readonly stats = new Stats();
+  readonly clock: Clock;
+  readonly packets = new Packets();
+  readonly services: Services;
+  private readonly incoming: readonly (readonly Link[])[];
+  private readonly pulling: readonly AnyElement[];
+  private readonly settling: readonly AnyElement[];
+  private readonly finite: readonly AnyElement[];
+  private readonly gate = new EventGate();
+  private readonly checked: boolean;
+  private wakeUp: (() => void) | undefined;
+  private woken = false;
+  private stopping = false;
+
+  constructor(graph: CheckedGraph, registry: Registry, options: EngineOptions = {}) {
+    this.checked = options.checked ?? process.env['POTEMKIN_CHECKED'] === '1';
+    const shared = new Map<unknown, unknown>();
+    // Elements ask for the time only after all of them are made, when it is known whose time counts.
+    let clock = options.clock ?? new Clock();
+    const engine = this;
+    this.services = {
+      packets: this.packets,
+      get clock() {
+        return clock;
+      },
+      seed: options.seed ?? randomBytes(8).readBigUInt64LE(),
+      shared<T>(of: new (services: Services) => T): T {
+        if (!shared.has(of)) shared.set(of, new of(engine.services));
+        return shared.get(of) as T;
+      },
+      event: (event) => {
+        if (this.gate.admits(performance.now() / 1000)) options.onEvent?.(event);
+      },
+      wake: () => this.wake(),
+    };
+    const { elements, links } = makeGraph(graph, registry, this.services, this.stats);
+    this.elements = elements;
+    this.links = links;
+    this.incoming = graph.order.map((number) => links.filter((link) => link.to.element === elements[number]));
+    this.pulling = elements.filter((element) => element.pull);
+    this.settling = elements.filter((element) => element.settle);
+    this.finite = elements.filter((element) => element.ended !== undefined);
+    const sources = elements.filter((element) => element.pull && element.waiting === undefined);
+    if (!options.clock && sources.length > 0 && sources.every((element) => element.setsClock)) {
+      clock = new Clock({ virtual: true });
+    }
+    this.clock = clock;
+  }
+
+  /** Starts all elements. If one cannot start, those that have are stopped again. */
+  async start(): Promise<void> {
+    for (const [i, element] of this.elements.entries()) {
+      try {
+        await element.start?.();
+      } catch (error) {
+        await Promise.allSettled(this.elements.slice(0, i + 1).map((each) => each.stop?.()));
+        throw error;
+      }
+    }
+  }
+
+  /** Stops all elements, every one even if another fails. */
+  async stop(): Promise<void> {
+    const ends = await Promise.allSettled(this.elements.map(async (element) => element.stop?.()));
+    const failed = ends.filter((end) => end.status === 'rejected').map((end) => end.reason);
+    if (failed.length === 1) throw failed[0];
+    if (failed.length > 1) throw new AggregateError(failed, failed.map(String).join('; '));
+  }
+
+  /** Events that were cut because there were too many. */
+  get suppressedEvents(): number {
+    return this.gate.suppressed;
+  }
+
+  /** Runs turns until `halt`, or until all finite sources have ended and nothing is left to do. */
+  async run(): Promise<void> {
+    while (!this.stopping) {
+      const until = performance.now() + SLICE * 1000;
+      let busy = true;
+      for (let i = 0; i < TURNS && busy && !this.stopping; i++) {
+        busy = this.turn();
+        if (performance.now() > until) break;
+      }
+      if (this.stopping) break;
+      if (busy) await new Promise((next) => setImmediate(next));
+      else if (this.finished()) break;
+      else if (this.clock.virtual && this.clock.deadline < Number.POSITIVE_INFINITY)
+        this.clock.advance(this.clock.deadline);
+      else await this.idle();
+    }
+  }
+
+  /** Makes `run` return after the turn it is in. */
+  halt(): void {
+    this.stopping = true;
+    this.wake();
+  }
+
+  /** Runs one turn. Returns whether there was, or is, something to do. */
+  turn(): boolean {
+    if (!this.clock.virtual) this.clock.advance(Date.now() / 1000);
+    const { packets } = this;
+    let more = false;
+    for (const element of this.pulling) {
+      const max = Math.min(BATCH, packets.free);
+      if (max === 0) {
+        more = true;
+        break;
+      }
+      if (this.checked ? this.conserve(element, 0, () => element.pull!(max)) : element.pull!(max)) more = true;
+    }
+    const moved = packets.used > 0;
+    for (const links of this.incoming) {
+      for (const link of links) {
+        if (link.count === 0) continue;
+        if (this.checked) this.conserve(link.to.element, link.count, () => link.flush());
+        else link.flush();
+      }
+    }
+    if (moved) for (const element of this.settling) element.settle!();
+    packets.reset();
+    return more || moved;
+  }
+
+  private finished(): boolean {
+    return (
+      this.finite.length > 0 &&
+      this.finite.every((element) => element.ended) &&
+      this.elements.every((element) => !element.waiting)
+    );
+  }
+
+  private wake(): void {
+    this.woken = true;
+    this.wakeUp?.();
+  }
+
+  /** Waits for a wake-up or the next timer. */
+  private async idle(): Promise<void> {
+    if (!this.woken) {
+      const ms = Math.min(1000, Math.max(0, (this.clock.deadline - Date.now() / 1000) * 1000));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.ceil(ms));
+        this.wakeUp = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.wakeUp = undefined;
+    }
+    this.woken = false;
+  }
+
+  private outputs(element: AnyElement): Link[] {
+    return this.links.filter((link) => link.from.element === element);
+  }
+
+  /** Calls an element and checks that every row it was given, or took, ended in exactly one place. */
+  private conserve<T>(element: AnyElement, given: number, call: () => T): T {
+    const outputs = this.outputs(element);
+    const ends = () =>
+      outputs.reduce((sum, link) => sum + link.count, element.sent + element.held) +
+      Object.values(element.drops).reduce((sum, drop) => sum + drop.value, 0);
+    const before = ends();
+    const taken = this.packets.used;
+    const result = call();
+    const expected = given + this.packets.used - taken;
+    const ended = ends() - before;
+    if (ended !== expected) {
+      throw new ConservationError(`${element.name}: was given ${expected} packets and ended ${ended}`);
+    }
+    const rows = outputs.flatMap((link) => [...link.rows.subarray(0, link.count)]);
+    if (new Set(rows).size !== rows.length || rows.some((row) => row >= this.packets.used)) {
+      throw new ConservationError(`${element.name}: passed a row on twice, or one that was never taken`);
+    }
+    return result;
+  }
+}

@@ -1,0 +1,58 @@
+/** Something that happened in the data plane and that a person may want to know. Addresses are numbers. */
+export type EngineEvent =
+  | { readonly kind: 'universe'; readonly universe: number; readonly source: number; readonly target: number }
+  | {
+      readonly kind: 'clone';
+      readonly clone: number;
+      readonly universe: number;
+      readonly address: number;
+      readonly image: string;
+      /** Why it exists: a packet from outside, or the clone whose packet was reflected. */
+      readonly cause: { readonly source: number; readonly clone: number };
+      readonly depth: number;
+      readonly seconds: number;
+    }
+  | {
+      readonly kind: 'gone';
+      readonly clone: number;
+      readonly universe: number;
+      readonly address: number;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'verdict';
+      readonly clone: number;
+      readonly universe: number;
+      readonly verdict: string;
+      readonly rule: string;
+      readonly source: number;
+      readonly target: number;
+      readonly proto: number;
+      readonly port: number;
+    }
+  | { readonly kind: 'warning'; readonly element: string; readonly message: string }
+  | { readonly kind: 'error'; readonly element: string; readonly message: string };
+
+/** Seconds and number: at most so many events are passed on in so long. */
+const WINDOW = 1;
+const MOST = 500;
+
+/** Cuts a flood of events, and says how many it has cut. */
+export class EventGate {
+  suppressed = 0;
+  private since = Number.NEGATIVE_INFINITY;
+  private passed = 0;
+
+  admits(now: number): boolean {
+    if (now - this.since >= WINDOW) {
+      this.since = now;
+      this.passed = 0;
+    }
+    if (this.passed < MOST) {
+      this.passed++;
+      return true;
+    }
+    this.suppressed++;
+    return false;
+  }
+}

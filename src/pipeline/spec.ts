@@ -1,0 +1,54 @@
+import type { Key } from './values.js';
+
+/** Any number of ports, as many as are connected: Tee, IPClassifier, the switches. */
+export interface AnyPorts {
+  readonly any: true;
+  readonly doc: string;
+}
+
+/** Ports by number only, as many as are connected. */
+export const anyPorts = (doc: string): AnyPorts => ({ any: true, doc });
+
+/** Ports with their names and what passes through them; the order is their numbering. */
+export type Ports = AnyPorts | Readonly<Record<string, string>>;
+
+export const isAnyPorts = (ports: Ports): ports is AnyPorts => 'any' in ports && ports['any'] === true;
+
+/** A number that an element keeps for the metrics, beyond the packet counters that links have. */
+export interface MetricSpec {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly doc: string;
+  /** One label and all the values it can take; every value has its own number. */
+  readonly label?: { readonly name: string; readonly values: readonly string[] };
+  /** Upper bounds of a histogram's buckets, rising. */
+  readonly buckets?: readonly number[];
+}
+
+/** The facts about an element: what `check`, `explain`, the metrics and the reference pages are made from. */
+export interface Spec {
+  /** One line: "ScanFilter: admits only …". */
+  readonly summary: string;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  readonly config: Readonly<Record<string, Key<unknown>>>;
+  /** Every reason for which it drops packets. */
+  readonly drops: Readonly<Record<string, string>>;
+  readonly metrics?: Readonly<Record<string, MetricSpec>>;
+  readonly handlers?: Readonly<Record<string, { readonly read?: string; readonly write?: string }>>;
+  /** It keeps packets between turns, so a cycle of the graph may pass through it. */
+  readonly holds?: true;
+  /**
+   * What it means for containment. A `farm` is where clones' packets come from, an `exit` is where packets leave
+   * the gateway, and a `guard` is an export policy, which licenses what leaves by the outputs it names.
+   */
+  readonly containment?: { readonly role: 'farm' | 'exit' } | { readonly role: 'guard'; readonly licenses: string };
+}
+
+export type ConfigOf<S extends Spec> = {
+  readonly [K in keyof S['config']]: S['config'][K] extends Key<infer T> ? T : never;
+};
+
+/** Port names in order, or 'any'. */
+export function portNames(ports: Ports): readonly string[] | 'any' {
+  return isAnyPorts(ports) ? 'any' : Object.keys(ports);
+}

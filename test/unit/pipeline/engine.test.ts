@@ -1,0 +1,72 @@
+import t from 'tap';
+import { Counter } from '../../../src/elements/Counter.js';
+import { Discard } from '../../../src/elements/Discard.js';
+import type { Batch } from '../../../src/packet/batch.js';
+import { Element } from '../../../src/pipeline/element.js';
+import { ConservationError } from '../../../src/pipeline/engine.js';
+import type { Spec } from '../../../src/pipeline/spec.js';
+import { count, seconds } from '../../../src/pipeline/values.js';
+import { rig } from '../rig.js';
+
+t.test('a link counts packets and bytes', async (t) => {
+  const bench = rig(Counter);
+  bench.put(Buffer.alloc(40));
+  bench.put(Buffer.alloc(60));
+  const { out } = bench.run();
+  t.equal(out!.length, 2);
+  const link = bench.engine.links.find(({ to }) => to.element === bench.element)!;
+  t.equal(link.packets.value, 2);
+  t.equal(link.bytes.value, 100);
+  t.equal(bench.element.handlers().count.read(), '2');
+  t.equal(bench.element.handlers().byte_count.read(), '100');
+});
+
+t.test('counters move to shared memory with their values', async (t) => {
+  const bench = rig(Discard);
+  bench.put(Buffer.alloc(40));
+  bench.run();
+  const block = new Float64Array(bench.engine.stats.share());
+  bench.put(Buffer.alloc(40));
+  bench.run();
+  const drop = bench.engine.stats.descriptions.find(({ labels }) => labels.reason === 'discarded')!;
+  t.equal(block[drop.at], 2);
+});
+
+const leaky = {
+  summary: 'loses packets',
+  inputs: { in: '' },
+  outputs: { out: '' },
+  config: { every: count(2, ''), window: seconds(60, '') },
+  drops: {},
+} as const satisfies Spec;
+
+class Leaky extends Element<typeof leaky> {
+  static readonly spec = leaky;
+  override push(batch: Batch): void {
+    for (let i = 0; i < batch.count; i += this.config.every) this.out.out.add(batch.rows[i]!);
+  }
+}
+
+class Doubling extends Element<typeof leaky> {
+  static readonly spec = leaky;
+  override push(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) this.out.out.add(batch.rows[0]!);
+  }
+}
+
+t.test('an element that loses or doubles a row is caught', async (t) => {
+  const losing = rig(Leaky);
+  for (let i = 0; i < 4; i++) losing.put(Buffer.alloc(40));
+  t.throws(() => losing.run(), new ConservationError('element: was given 4 packets and ended 2'));
+  const doubling = rig(Doubling);
+  for (let i = 0; i < 2; i++) doubling.put(Buffer.alloc(40));
+  t.throws(() => doubling.run(), { message: /twice/ });
+});
+
+t.test('configuration errors name the keys and say what came', async (t) => {
+  t.equal(rig(Leaky, 'EVERY 3, WINDOW 100ms').element.config.window, 0.1);
+  t.throws(() => rig(Leaky, 'WINDW 3'), { message: 'Leaky: unknown key WINDW; expected one of EVERY, WINDOW' });
+  t.throws(() => rig(Leaky, 'EVERY many'), { message: /EVERY: expected a whole number .*, not 'many'/ });
+  t.throws(() => rig(Leaky, 'EVERY 1, EVERY 2'), { message: /EVERY is given twice/ });
+  t.throws(() => rig(Counter, 'FAST'), { message: /unexpected argument 'FAST'; it takes none/ });
+});

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace potemkin {
 
@@ -113,6 +114,33 @@ struct Packets {
   }
 
   uint8_t* slot(uint32_t row) const { return base + kSlotsAt + size_t{row} * kSlot; }
+
+  // Sets rows as Packets.take() in JavaScript leaves them. The caller has checked that all are below kRows.
+  void clear(uint32_t first, uint32_t count) const {
+    for (uint32_t row = first; row < first + count; row++) start()[row] = kSlotsAt + row * kSlot + kHeadroom;
+    std::memset(sec() + first, 0, size_t{count} * 4);
+    std::memset(nsec() + first, 0, size_t{count} * 4);
+    std::memset(length() + first, 0, size_t{count} * 4);
+    std::memset(src() + first, 0, size_t{count} * 4);
+    std::memset(dst() + first, 0, size_t{count} * 4);
+    std::memset(key() + first, 0, size_t{count} * 4);
+    std::memset(universe() + first, 0, size_t{count} * 4);
+    std::memset(flow() + first, 0, size_t{count} * 4);
+    std::memset(clone() + first, 0, size_t{count} * 4);
+    std::memset(sport() + first, 0, size_t{count} * 2);
+    std::memset(dport() + first, 0, size_t{count} * 2);
+    std::memset(payload() + first, 0, size_t{count} * 2);
+    std::memset(image() + first, 0, size_t{count} * 2);
+    std::memset(proto() + first, 0, size_t{count} * 1);
+    std::memset(tcpFlags() + first, 0, size_t{count} * 1);
+    std::memset(ipHeader() + first, 0, size_t{count} * 1);
+    std::memset(fragment() + first, 0, size_t{count} * 1);
+    std::memset(tunnel() + first, 0, size_t{count} * 1);
+    std::memset(flowState() + first, 0, size_t{count} * 1);
+    std::memset(verdict() + first, 0, size_t{count} * 1);
+    std::memset(fault() + first, 0, size_t{count} * 1);
+    std::memset(paint() + first, 0, size_t{count} * 1);
+  }
 };
 
 enum class Fault : uint8_t {

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "columns.h"
+
 namespace potemkin {
 
 inline constexpr uint64_t kMaxInteger = (uint64_t{1} << 53) - 1;
@@ -43,6 +45,25 @@ std::span<T> BorrowArray(const Napi::Value& value, const char* name, napi_typeda
 // Borrows the bytes of a Uint8Array (a Buffer is one).
 inline std::span<uint8_t> BorrowBytes(const Napi::Value& value, const char* name) {
   return BorrowArray<uint8_t>(value, name, napi_uint8_array);
+}
+
+// Borrows the table of a Packets object: its `bytes`.
+inline Packets BorrowPackets(const Napi::Value& value) {
+  const std::span<uint8_t> bytes = BorrowBytes(value, "packets");
+  if (bytes.size() != kTableBytes || reinterpret_cast<uintptr_t>(bytes.data()) % alignof(uint64_t) != 0) {
+    throw Napi::TypeError::New(value.Env(), "packets must be the bytes of a packet table");
+  }
+  return {bytes.data()};
+}
+
+// Borrows the first count entries of a list of rows (a Uint16Array), each below kRows.
+inline std::span<uint16_t> BorrowRows(const Napi::Value& value, const Napi::Value& count) {
+  const std::span<uint16_t> rows = BorrowArray<uint16_t>(value, "rows", napi_uint16_array);
+  const std::span<uint16_t> borrowed = rows.first(TakeInteger(count, "count", rows.size()));
+  for (const uint16_t row : borrowed) {
+    if (row >= kRows) throw Napi::RangeError::New(value.Env(), "rows must be below " + std::to_string(kRows));
+  }
+  return borrowed;
 }
 
 }  // namespace potemkin

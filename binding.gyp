@@ -6,10 +6,11 @@
       "sources": [
         "native/node/addon.cc",
         "native/node/pagecow.cc",
+        "native/node/table.cc",
+        "native/table.cc",
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED"],
-      "cflags!": ["-O3"],
       "cflags": ["-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion", "-Werror"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++20", "-fexceptions"],

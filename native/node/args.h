@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string>
 
 #include "columns.h"
@@ -64,6 +65,21 @@ inline std::span<uint16_t> BorrowRows(const Napi::Value& value, const Napi::Valu
     if (row >= kRows) throw Napi::RangeError::New(value.Env(), "rows must be below " + std::to_string(kRows));
   }
   return borrowed;
+}
+
+// A function whose plain C++ part throws: std::invalid_argument becomes a TypeError, any other standard
+// exception an Error.
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value Translated(const Napi::CallbackInfo& info) {
+  try {
+    return function(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::invalid_argument& error) {
+    throw Napi::TypeError::New(info.Env(), error.what());
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
 }
 
 }  // namespace potemkin

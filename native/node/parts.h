@@ -6,5 +6,6 @@
 namespace potemkin {
 
 void InitPagecow(Napi::Env env, Napi::Object exports);
+void InitTable(Napi::Env env, Napi::Object exports);
 
 }  // namespace potemkin

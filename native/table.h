@@ -1,0 +1,257 @@
+// One fixed-width hash table for all state that is kept per packet: flows, fragments, scans, bindings.
+//
+// The memory belongs to someone else (JavaScript) and is borrowed for the length of a call. It describes
+// itself:
+//
+//   header | a control word of 16 bytes a bucket: 14 tags, count of overflows | entries: key, last seen,
+//   value
+//
+// Open addressing by buckets, as in Folly's F14: an entry lies in the first bucket from its home that had
+// room and never moves, so its slot number stays good until it is removed. A tag is 8 bits of the hash, 0 if
+// the place is free. The count of overflows says how many entries passed this bucket because it was full; a
+// search ends at the first bucket where it is 0, so removing needs no tombstones.
+//
+// The hash is a folded multiplication (as in wyhash) under a secret 128-bit seed: who cannot see hashes or
+// timings to the nanosecond cannot choose keys that collide. It is no message authentication code.
+//
+// Times are 32 bits in units of the caller's choice and may wrap; all that are compared must lie within 2^31.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace potemkin {
+
+struct TableShape {
+  uint32_t keyWords;    // 1 to 8 words of 32 bits
+  uint32_t valueWords;  // 0 to 64
+  uint32_t capacity;    // entries; 1 to 2^30
+};
+
+// The first bytes of a table's memory. JavaScript reads some of it: see src/packet/table.ts.
+struct TableHeader {
+  uint32_t magic, keyWords, valueWords, capacity;
+  uint32_t buckets, controlAt, entriesAt, lock;
+  uint32_t live, cursor;
+  uint32_t user[6];  // of the table's user
+  uint64_t seed[2];
+  uint64_t refused, forgotten, expired;  // how often, since the table was made
+  uint64_t spare[3];
+};
+static_assert(sizeof(TableHeader) == 128);
+
+// What upsert does with a new key when the table is full and nothing near has expired.
+enum class WhenFull : uint8_t { kRefuse, kForgetOldest };
+
+class Table {
+ public:
+  static constexpr uint32_t kWays = 14;
+  // Capacity is reached when buckets hold this many on average: 79 % of the places.
+  static constexpr uint32_t kFill = 11;
+  // When full, the oldest of the entries in this many buckets from the key's home is forgotten (44 on
+  // average).
+  static constexpr uint32_t kWindow = 4;
+  static constexpr int32_t kNone = -1;
+  static constexpr uint32_t kNever = 0xffffffff;
+
+  // Bytes of memory that a table needs. Throws std::invalid_argument if the shape is not as above.
+  static size_t bytes(const TableShape& shape);
+  // Makes an empty table in so many bytes of memory, which are all zero.
+  static void create(std::span<uint8_t> memory, const TableShape& shape, const uint64_t seed[2]);
+
+  // Borrows a table. Throws std::invalid_argument unless the memory holds one. Nothing in the memory but what
+  // is checked here is trusted with an address, so damaged contents give wrong answers, never wrong accesses.
+  // Takes the lock that makes calls from several threads follow one another; throws std::runtime_error if it
+  // is not free within a second.
+  explicit Table(std::span<uint8_t> memory);
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  TableHeader& header() const { return *header_; }
+  uint32_t slots() const { return buckets_ * kWays; }
+  bool full() const { return header_->live >= capacity_; }
+
+  // An entry: keyWords words of key, one of last seen, valueWords of value.
+  uint32_t* entry(uint32_t slot) const { return entries_ + size_t{slot} * stride_; }
+  uint32_t& seen(uint32_t slot) const { return entry(slot)[keyWords_]; }
+  uint32_t* value(uint32_t slot) const { return entry(slot) + keyWords_ + 1; }
+  bool holds(uint32_t slot) const {
+    return slot < slots() && control_[slot / kWays * 16 + slot % kWays] != 0;
+  }
+
+  uint64_t hash(const uint32_t* key) const;
+
+  // Prefetches what find() reads first, and, once that has arrived, the entry it will most likely compare.
+  void prefetch(uint64_t hash) const { __builtin_prefetch(control_ + size_t{home(hash)} * 16); }
+  void prefetchEntry(uint64_t hash) const;
+
+  // The slot of a key, or kNone.
+  int32_t find(const uint32_t* key, uint64_t hash) const;
+  // Inserts a key that is not there, its time and value zero. Capacity is not looked at: kNone only when no
+  // place at all is free.
+  int32_t insert(const uint32_t* key, uint64_t hash);
+  // Removes the entry of a slot; false if it holds none.
+  bool remove(uint32_t slot);
+
+  // Makes room for one key where it is short of it: removes what expired(slot) says has expired from the
+  // window around the key's home. Does nothing while the home bucket has room and the table is not full.
+  template <typename Expired>
+  void reclaim(uint64_t hash, Expired&& expired) {
+    uint32_t bucket = home(hash);
+    if (!full() && roomIn(bucket)) return;
+    for (uint32_t i = 0; i < kWindow && i < buckets_; ++i, bucket = next(bucket)) removeIf(bucket, expired);
+  }
+
+  // Forgets the entry last seen longest ago of the window around the key's home.
+  void forgetOldest(uint64_t hash, uint32_t now);
+
+  // Visits `budget` buckets from where the last sweep stopped and removes what has expired. Returns how many.
+  template <typename Expired>
+  uint32_t sweep(uint32_t budget, Expired&& expired) {
+    if (budget > buckets_) budget = buckets_;
+    uint32_t bucket = header_->cursor % buckets_, removed = 0;
+    for (; budget > 0; --budget, bucket = next(bucket)) removed += removeIf(bucket, expired);
+    header_->cursor = bucket;
+    return removed;
+  }
+
+  // Time since then. A time that lies ahead counts as now, so a clock that steps back expires nothing.
+  static uint32_t age(uint32_t now, uint32_t then) {
+    const uint32_t age = now - then;
+    return age < 0x80000000u ? age : 0;
+  }
+  bool older(uint32_t slot, uint32_t now, uint32_t timeout) const { return age(now, seen(slot)) > timeout; }
+
+  // Batches. keys holds n keys one after the other; slots[i] becomes a slot or kNone. An entry last seen more
+  // than timeout ago is as good as gone, whether or not a sweep came by.
+  uint32_t lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, int32_t* slots) const;
+  // Finds or inserts and sets last seen to now. fresh[i] is 1 where the entry is new (its value is zero).
+  // Returns how many are. kNone where the key is new and refused.
+  uint32_t upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
+                  int32_t* slots, uint8_t* fresh);
+
+ private:
+  uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
+  uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
+  bool roomIn(uint32_t bucket) const;
+  bool equal(uint32_t slot, const uint32_t* key) const {
+    const uint32_t* held = entry(slot);
+    for (uint32_t i = 0; i < keyWords_; ++i)
+      if (held[i] != key[i]) return false;
+    return true;
+  }
+  template <typename Expired>
+  uint32_t removeIf(uint32_t bucket, Expired&& expired) {
+    uint32_t removed = 0;
+    for (uint32_t slot = bucket * kWays; slot < (bucket + 1) * kWays; ++slot)
+      if (holds(slot) && expired(slot)) removed += remove(slot);
+    header_->expired += removed;
+    return removed;
+  }
+
+  TableHeader* header_;
+  uint8_t* control_;
+  uint32_t* entries_;
+  uint32_t keyWords_, stride_, buckets_, capacity_;
+  uint64_t seed_[2];
+};
+
+// Runs three steps for each of n items, a few items apart, so that what one step prefetches has arrived when
+// the next one needs it. The last step sees the items in order, each after the one before is done.
+template <typename First, typename Second, typename Third>
+inline void staged(uint32_t n, First&& first, Second&& second, Third&& third) {
+  constexpr uint32_t kApart = 16;
+  for (uint32_t i = 0; i < n + 2 * kApart; ++i) {
+    if (i < n) first(i);
+    if (i >= kApart && i - kApart < n) second(i - kApart);
+    if (i >= 2 * kApart) third(i - 2 * kApart);
+  }
+}
+// A ring of this many items holds what first() leaves for third().
+inline constexpr uint32_t kStaged = 64;
+
+inline uint64_t fold(uint64_t a, uint64_t b) {
+  const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+inline uint64_t Table::hash(const uint32_t* key) const {
+  uint64_t h = seed_[0];
+  uint32_t i = 0;
+  for (; i + 1 < keyWords_; i += 2) h = fold(h ^ (key[i] | uint64_t{key[i + 1]} << 32), seed_[1]);
+  if (i < keyWords_) h = fold(h ^ key[i], seed_[1]);
+  return h;
+}
+
+// The control word of a bucket: 14 tags, then the count of overflows.
+struct TableBucket {
+  static constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes << 7;
+  uint64_t low, high;
+
+  explicit TableBucket(const uint8_t* control) {
+    memcpy(&low, control, 8);
+    memcpy(&high, control + 8, 8);
+  }
+  uint32_t overflows() const { return static_cast<uint32_t>(high >> 48); }
+
+  // Ways whose tag matches, lowest first; kWays after the last. Of the ways it gives the first surely
+  // matches; later ones may be wrong (a borrow runs through the byte-wise comparison), which comparing keys
+  // finds out.
+  struct Ways {
+    uint64_t low, high;
+    uint32_t take() {
+      if (low != 0) return pop(low);
+      if (high != 0) return 8 + pop(high);
+      return Table::kWays;
+    }
+    static uint32_t pop(uint64_t& bits) {
+      const auto way = static_cast<uint32_t>(std::countr_zero(bits)) / 8;
+      bits &= bits - 1;
+      return way;
+    }
+  };
+  static uint64_t zeroBytes(uint64_t word) { return (word - kOnes) & ~word & kHighs; }
+  Ways matching(uint8_t tag) const {
+    const uint64_t all = kOnes * tag;
+    return {zeroBytes(low ^ all), zeroBytes(high ^ all) & 0x0000808080808080};
+  }
+};
+
+inline uint8_t tagOf(uint64_t hash) {
+  const auto tag = static_cast<uint8_t>(hash);
+  return tag == 0 ? 1 : tag;
+}
+
+inline bool Table::roomIn(uint32_t bucket) const {
+  return TableBucket(control_ + size_t{bucket} * 16).matching(0).take() != kWays;
+}
+
+inline void Table::prefetchEntry(uint64_t hash) const {
+  const uint32_t bucket = home(hash);
+  const uint32_t way = TableBucket(control_ + size_t{bucket} * 16).matching(tagOf(hash)).take();
+  // Of a bucket without a match the first place that is free will be next, if anything.
+  const uint32_t* at = entry(bucket * kWays + (way == kWays ? 0 : way));
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + stride_ - 1);
+}
+
+inline int32_t Table::find(const uint32_t* key, uint64_t hash) const {
+  const uint8_t tag = tagOf(hash);
+  uint32_t bucket = home(hash);
+  for (uint32_t probes = 0; probes < buckets_; ++probes, bucket = next(bucket)) {
+    const TableBucket control(control_ + size_t{bucket} * 16);
+    auto ways = control.matching(tag);
+    for (uint32_t way = ways.take(); way != kWays; way = ways.take()) {
+      const uint32_t slot = bucket * kWays + way;
+      if (equal(slot, key)) return static_cast<int32_t>(slot);
+    }
+    if (control.overflows() == 0) break;
+  }
+  return kNone;
+}
+
+}  // namespace potemkin

@@ -3,10 +3,18 @@ import type { ElementClass } from '../pipeline/element.js';
 import { Registry } from '../pipeline/registry.js';
 import { Counter } from './Counter.js';
 import { Discard } from './Discard.js';
+import { Dispatcher } from './Dispatcher.js';
+import { Reflector } from './Reflector.js';
+import { ScanFilter } from './ScanFilter.js';
+import { UniverseTagger } from './UniverseTagger.js';
 
 const classes: readonly ElementClass[] = [
   Counter,
   Discard,
+  Dispatcher,
+  Reflector,
+  ScanFilter,
+  UniverseTagger,
 ];
 
 /** All elements that a graph can name. */

@@ -1,4 +1,5 @@
-import { isAbsolute, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../packet/address.js';
 
 /** Where a value stands, for the kinds of values whose meaning depends on it. */
@@ -206,6 +207,28 @@ export function configFile(fallback: string | undefined, doc: string): Key<strin
   return key('file beside the graph', doc, fallback, (value, { folder }) => {
     if (value === '') throw new ValueError('expected a file name');
     return isAbsolute(value) ? value : resolve(folder, value);
+  });
+}
+
+/**
+ * What a file that belongs to the graph says. It is read with the graph, so `check` finds what is wrong in it.
+ * @param read makes the value of the file's text; what it throws is shown to the user.
+ */
+export function fileValue<T>(type: string, doc: string, { read }: { read(text: string, file: string): T }): Key<T> {
+  return key<T>(type, doc, undefined, (value, { folder }) => {
+    if (value === '') throw new ValueError('expected a file name');
+    const file = isAbsolute(value) ? value : resolve(folder, value);
+    let content: string;
+    try {
+      content = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new ValueError(`expected a file that can be read (${(error as Error).message})`);
+    }
+    try {
+      return read(content, relative('.', file));
+    } catch (error) {
+      throw new ValueError(`expected a sound ${type}:\n${(error as Error).message}\n`);
+    }
   });
 }
 

@@ -1,0 +1,48 @@
+import type { CloneRecord } from './universes.js';
+
+export interface RecyclingPolicy {
+  /** Seconds after which a clone that did nothing of interest is recycled. */
+  readonly idle: number;
+  /** Seconds for which one of interest is kept. */
+  readonly keep: number;
+  /** Bytes of delta above which a clone is of interest. */
+  readonly interestingDelta: number;
+}
+
+/** Why a clone is of interest, undefined if it is not. */
+export function interest(clone: CloneRecord, delta: number, { interestingDelta }: RecyclingPolicy): string | undefined {
+  if (clone.opened > 0) return 'opened connections of its own';
+  if (clone.universe.depth >= 2) return 'its universe has depth 2 or more';
+  if (delta > interestingDelta) return 'changed much memory';
+  return undefined;
+}
+
+/** Why a clone may go now, undefined if it stays. */
+export function mayGo(clone: CloneRecord, delta: number, now: number, policy: RecyclingPolicy): string | undefined {
+  const quiet = now - clone.active;
+  if (clone.state !== 'live' || quiet < policy.idle) return undefined;
+  const reason = interest(clone, delta, policy);
+  if (reason === undefined) return 'idle and of no interest';
+  return quiet < policy.keep ? undefined : `kept long enough; it ${reason}`;
+}
+
+/**
+ * The clone to give up when there is no room: one of no interest before one of interest, and among those the one
+ * that has been quiet longest. Only clones that have been quiet for `quiet` seconds are given up.
+ */
+export function leastInteresting(
+  clones: Iterable<CloneRecord>,
+  delta: (clone: CloneRecord) => number,
+  now: number,
+  quiet: number,
+  policy: RecyclingPolicy,
+): CloneRecord | undefined {
+  let best: CloneRecord | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const clone of clones) {
+    if (clone.state !== 'live' || now - clone.active < quiet) continue;
+    const rank = clone.active + (interest(clone, delta(clone), policy) === undefined ? 0 : 1e12);
+    if (rank < bestRank) [best, bestRank] = [clone, rank];
+  }
+  return best;
+}

@@ -1,0 +1,81 @@
+import type { Services } from '../pipeline/element.js';
+
+/** One running (or starting) machine, and why it exists. */
+export interface CloneRecord {
+  readonly id: number;
+  readonly universe: Universe;
+  readonly address: number;
+  /** Number of its image. */
+  readonly image: number;
+  readonly mac: Uint8Array;
+  /** The clone whose packet called for it, or undefined if a packet from outside did. */
+  readonly parent: CloneRecord | undefined;
+  /** 1 if it was contacted from outside, else one more than its parent's. */
+  readonly depth: number;
+  /** When the first packet asked for it, by the engine's clock. */
+  readonly born: number;
+  state: 'binding' | 'live' | 'gone';
+  /** When a packet last came or went. */
+  active: number;
+  /** Flows it opened by itself. */
+  opened: number;
+}
+
+/** A closed copy of the address space: all that was caused by one root packet. */
+export interface Universe {
+  readonly id: number;
+  /** Who sent the root packet, and to which address. */
+  readonly source: number;
+  readonly target: number;
+  readonly born: number;
+  /** Its clones by address: in a universe an address is one machine. */
+  readonly clones: Map<number, CloneRecord>;
+  /** The greatest depth any of its clones had. */
+  depth: number;
+}
+
+/**
+ * All universes of one data plane. Ids rise and are not used again, so nothing that still refers to a universe
+ * that is gone can mean another one. The caller bounds how many there are.
+ */
+export class Universes {
+  private readonly services: Services;
+  private readonly open = new Map<number, Universe>();
+  private last = 0;
+
+  constructor(services: Services) {
+    this.services = services;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  get(id: number): Universe | undefined {
+    return this.open.get(id);
+  }
+
+  [Symbol.iterator](): IterableIterator<Universe> {
+    return this.open.values();
+  }
+
+  /** Begins a universe for a root packet. */
+  create(source: number, target: number): Universe {
+    const universe: Universe = {
+      id: ++this.last,
+      source,
+      target,
+      born: this.services.clock.now,
+      clones: new Map(),
+      depth: 0,
+    };
+    this.open.set(universe.id, universe);
+    this.services.event({ kind: 'universe', universe: universe.id, source, target });
+    return universe;
+  }
+
+  /** Ends a universe. Flows and packets that name it find nothing from now on. */
+  close(universe: Universe): void {
+    this.open.delete(universe.id);
+  }
+}

@@ -4,7 +4,16 @@
     {
       "target_name": "potemkin",
       "sources": [
+        "native/datagrams.cc",
+        "native/device.cc",
+        "native/frames.cc",
+        "native/netns.cc",
+        "native/raw.cc",
+        "native/ring.cc",
+        "native/tun.cc",
         "native/node/addon.cc",
+        "native/node/device.cc",
+        "native/node/poller.cc",
         "native/node/pagecow.cc",
         "native/node/table.cc",
         "native/table.cc",

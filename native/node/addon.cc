@@ -7,6 +7,7 @@
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  potemkin::InitDevice(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitTable(env, exports);
   return exports;

@@ -5,6 +5,7 @@
 
 namespace potemkin {
 
+void InitDevice(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
 

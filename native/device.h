@@ -1,0 +1,103 @@
+// What all packet devices have in common: a file descriptor, batches of packets in and out, a drop counter.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "columns.h"
+
+namespace potemkin {
+
+// A system call that failed while something was being opened.
+struct IoError : std::runtime_error {
+  int number;  // errno
+  IoError(const std::string& tried, int errorNumber) : std::runtime_error(tried), number(errorNumber) {}
+};
+
+// Throws errno with what was tried.
+[[noreturn]] inline void Fail(const std::string& tried) {
+  throw IoError(tried, errno);
+}
+
+// An open file descriptor, closed with its owner.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+  int get() const { return fd_; }
+  // Gives the descriptor up.
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// An opened packet device. Both directions are non-blocking.
+class Device {
+ public:
+  explicit Device(Fd fd) : fd_(std::move(fd)) {}
+  virtual ~Device() = default;
+
+  // Readable when packets wait, in error when the device has failed.
+  int fd() const { return fd_.get(); }
+
+  // Receives into rows first … first + max - 1, which the caller has checked.
+  // Returns the number of rows filled, or -errno when there is none and the device has failed.
+  virtual int Receive(const Packets& packets, uint32_t first, uint32_t max);
+
+  // Sends rows, which the caller has checked, and reorders them: those that were accepted come first, in
+  // their order, then those that were refused, in any. Returns the number accepted, or -errno when that is 0
+  // because the device has failed.
+  virtual int Send(const Packets& packets, std::span<uint16_t> rows);
+
+  // Packets that the kernel dropped since the device was opened, because nobody received them in time.
+  virtual uint64_t Drops() { return 0; }
+
+ protected:
+  // The error that is pending on the socket, as -errno, or 0. Asking for it clears it.
+  int TakeSocketError() const;
+
+ private:
+  Fd fd_;
+};
+
+// Where the bytes of a row lie, or nothing if its columns point outside of the table's slots.
+std::span<uint8_t> RowBytes(const Packets& packets, uint32_t row);
+
+// Sets length and fault of a row whose bytes were put at its start: `captured` of the `length` bytes of the
+// packet.
+void SetLength(const Packets& packets, uint32_t row, size_t captured, size_t length,
+               size_t room = kMaxPacket);
+
+// Whether an error concerns the device as a whole, and not one packet.
+bool DeviceFailed(int error);
+
+// Splits a list of rows into accepted and refused ones, in place. Each row must be told once.
+class Partition {
+ public:
+  explicit Partition(std::span<uint16_t> rows) : rows_(rows) {}
+  void Accept(uint16_t row) { rows_[accepted_++] = row; }
+  void Refuse(uint16_t row) { refused_[refusedCount_++] = row; }
+  // Puts the refused rows behind the accepted ones; returns the number accepted.
+  int Finish();
+
+ private:
+  std::span<uint16_t> rows_;
+  size_t accepted_ = 0;
+  size_t refusedCount_ = 0;
+  uint16_t refused_[kRows];
+};
+
+}  // namespace potemkin

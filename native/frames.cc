@@ -1,0 +1,50 @@
+#include "frames.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "datagrams.h"
+
+namespace potemkin {
+
+std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<uint8_t, 6>& mac) {
+  const std::string tried = "opening a packet socket to send on " + interface;
+  // Protocol 0: it receives nothing.
+  Fd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) Fail(tried);
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_protocol = htons(ETH_P_IP);
+  to.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+  if (to.sll_ifindex == 0) Fail(tried);
+  to.sll_halen = static_cast<uint8_t>(mac.size());
+  std::memcpy(to.sll_addr, mac.data(), mac.size());
+  return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.neighbour = to});
+}
+
+std::unique_ptr<Device> OpenFrames(Fd fd) {
+  int type = 0;
+  int domain = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) {
+    Fail("opening a frame socket");
+  }
+  if (type != SOCK_DGRAM || domain != AF_UNIX)
+    throw IoError("opening a frame socket that is no unix datagram socket", EINVAL);
+  return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.before = ETH_HLEN});
+}
+
+std::pair<Fd, Fd> FramePair() {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+    Fail("making a pair of frame sockets");
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+
+}  // namespace potemkin

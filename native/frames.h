@@ -1,0 +1,23 @@
+// Sockets that carry link-layer traffic: IPv4 to a known neighbour, and the Ethernet of a clone's NIC.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "device.h"
+
+namespace potemkin {
+
+// Sends IPv4 packets by an interface to one neighbour's MAC address. It receives nothing.
+std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<uint8_t, 6>& mac);
+
+// Ethernet frames over an open unix datagram socket, one a datagram; takes the descriptor over. The rows'
+// `start` is that of the Ethernet header.
+std::unique_ptr<Device> OpenFrames(Fd fd);
+
+// Two connected unix datagram sockets: one for OpenFrames, the other for `qemu -netdev dgram`.
+std::pair<Fd, Fd> FramePair();
+
+}  // namespace potemkin

@@ -1,0 +1,249 @@
+// Packet devices as JavaScript objects, and network namespaces.
+#include "device.h"
+
+#include <napi.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+
+#include "frames.h"
+#include "netns.h"
+#include "node/args.h"
+#include "node/parts.h"
+#include "node/poller.h"
+#include "raw.h"
+#include "ring.h"
+#include "tun.h"
+
+namespace potemkin {
+
+namespace {
+
+// An Error with the code of errno and a message that says what was tried.
+Napi::Error ToError(Napi::Env env, const IoError& error) {
+  const std::string code = uv_err_name(-error.number);
+  Napi::Error made = Napi::Error::New(env, code + ": " + uv_strerror(-error.number) + ", " + error.what());
+  made.Set("code", Napi::String::New(env, code));
+  return made;
+}
+
+class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(
+        env, "Device",
+        {InstanceMethod("receive", &DeviceObject::Receive), InstanceMethod("send", &DeviceObject::Send),
+         InstanceMethod("drops", &DeviceObject::Drops),
+         InstanceMethod("onReadable", &DeviceObject::OnReadable),
+         InstanceMethod("close", &DeviceObject::Close)});
+  }
+
+  explicit DeviceObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+  ~DeviceObject() override { CloseNow(); }
+
+  void Own(std::unique_ptr<Device> device) { device_ = std::move(device); }
+
+ private:
+  Device& Open(Napi::Env env) {
+    if (!device_) throw Napi::Error::New(env, "the device is closed");
+    return *device_;
+  }
+
+  Napi::Value Receive(const Napi::CallbackInfo& info) {
+    Device& device = Open(info.Env());
+    const Packets packets = BorrowPackets(info[0]);
+    const auto first = static_cast<uint32_t>(TakeInteger(info[1], "first", kRows));
+    const auto max = static_cast<uint32_t>(TakeInteger(info[2], "max", kRows - first));
+    return Napi::Number::New(info.Env(), device.Receive(packets, first, max));
+  }
+
+  Napi::Value Send(const Napi::CallbackInfo& info) {
+    Device& device = Open(info.Env());
+    const Packets packets = BorrowPackets(info[0]);
+    return Napi::Number::New(info.Env(), device.Send(packets, BorrowRows(info[1], info[2])));
+  }
+
+  Napi::Value Drops(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(Open(info.Env()).Drops()));
+  }
+
+  void OnReadable(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Device& device = Open(env);
+    if (!info[0].IsFunction()) throw Napi::TypeError::New(env, "callback must be a function");
+    if (poller_ != nullptr) throw Napi::Error::New(env, "the device has a callback already");
+    poller_ = Poller::Start(env, device.fd(), info[0].As<Napi::Function>());
+  }
+
+  void Close(const Napi::CallbackInfo& /*info*/) { CloseNow(); }
+
+  void CloseNow() {
+    if (poller_ != nullptr) poller_->Stop();
+    device_.reset();
+  }
+
+  std::unique_ptr<Device> device_;
+  std::shared_ptr<Poller> poller_;
+};
+
+// Runs a function that may throw IoError.
+template <typename Function>
+Napi::Value Try(Napi::Env env, Function&& function) {
+  try {
+    return function();
+  } catch (const IoError& error) {
+    throw ToError(env, error);
+  }
+}
+
+uint32_t TakeU32(const Napi::Object& options, const char* name) {
+  return static_cast<uint32_t>(TakeInteger(options.Get(name), name, UINT32_MAX));
+}
+
+uint8_t TakeU8(const Napi::Object& options, const char* name) {
+  return static_cast<uint8_t>(TakeInteger(options.Get(name), name, UINT8_MAX));
+}
+
+std::string TakeString(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a string");
+  std::string text = value.As<Napi::String>();
+  if (text.find('\0') != std::string::npos) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must not hold a NUL");
+  }
+  return text;
+}
+
+Napi::Object TakeOptions(const Napi::CallbackInfo& info) {
+  if (!info[0].IsObject()) throw Napi::TypeError::New(info.Env(), "options must be an object");
+  return info[0].As<Napi::Object>();
+}
+
+std::unique_ptr<Device> OpenRingFrom(const Napi::CallbackInfo& info) {
+  const Napi::Object options = TakeOptions(info);
+  return OpenRing({
+      .interface = TakeString(options.Get("interface"), "interface"),
+      .protocol = TakeU8(options, "protocol"),
+      .local = TakeU32(options, "local"),
+      .blockBytes = TakeU32(options, "blockBytes"),
+      .blocks = TakeU32(options, "blocks"),
+      .retire = TakeU32(options, "retire"),
+  });
+}
+
+std::unique_ptr<Device> OpenRawFrom(const Napi::CallbackInfo& info) {
+  const Napi::Object options = TakeOptions(info);
+  return OpenRaw({
+      .protocol = TakeU8(options, "protocol"),
+      .local = TakeU32(options, "local"),
+      .interface = TakeString(options.Get("interface"), "interface"),
+      .receiveBuffer = TakeU32(options, "receiveBuffer"),
+  });
+}
+
+std::unique_ptr<Device> OpenClaimFrom(const Napi::CallbackInfo& info) {
+  return OpenClaim(static_cast<uint8_t>(TakeInteger(info[0], "protocol", UINT8_MAX)));
+}
+
+std::unique_ptr<Device> OpenLinkFrom(const Napi::CallbackInfo& info) {
+  const std::string interface = TakeString(info[0], "interface");
+  const std::span<uint8_t> bytes = BorrowBytes(info[1], "mac");
+  std::array<uint8_t, 6> mac;
+  if (bytes.size() != mac.size()) throw Napi::RangeError::New(info.Env(), "mac must be 6 bytes");
+  std::copy(bytes.begin(), bytes.end(), mac.begin());
+  return OpenLink(interface, mac);
+}
+
+std::unique_ptr<Device> OpenFramesFrom(const Napi::CallbackInfo& info) {
+  return OpenFrames(Fd(static_cast<int>(TakeInteger(info[0], "fd", INT32_MAX))));
+}
+
+std::unique_ptr<Device> OpenTunFrom(const Napi::CallbackInfo& info) {
+  return OpenTun(TakeString(info[0], "name"));
+}
+
+Napi::Value MakeFramePair(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Try(env, [&]() -> Napi::Value {
+    auto [one, other] = FramePair();
+    const Napi::Array pair = Napi::Array::New(env, 2);
+    pair.Set(0u, one.Release());
+    pair.Set(1u, other.Release());
+    return pair;
+  });
+}
+
+Napi::Value EnterNamespaceNow(const Napi::CallbackInfo& info) {
+  const std::string name = TakeString(info[0], "name");
+  return Try(info.Env(), [&] {
+    EnterNamespace(name);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value SetOffloadsNow(const Napi::CallbackInfo& info) {
+  const std::string interface = TakeString(info[0], "interface");
+  const bool on = info[1].ToBoolean();
+  return Try(info.Env(), [&] {
+    SetOffloads(interface, on);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Interfaces(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Try(env, [&]() -> Napi::Value {
+    const Napi::Array list = Napi::Array::New(env);
+    for (const Interface& one : ListInterfaces()) {
+      const Napi::Object object = Napi::Object::New(env);
+      object.Set("name", one.name);
+      object.Set("index", one.index);
+      object.Set("up", one.up);
+      object.Set("running", one.running);
+      object.Set("mac", one.mac);
+      const Napi::Array addresses = Napi::Array::New(env);
+      for (const InterfaceAddress& address : one.addresses) {
+        const Napi::Object entry = Napi::Object::New(env);
+        entry.Set("address", address.address);
+        entry.Set("prefix", static_cast<uint32_t>(address.prefix));
+        addresses.Set(addresses.Length(), entry);
+      }
+      object.Set("addresses", addresses);
+      list.Set(list.Length(), object);
+    }
+    return list;
+  });
+}
+
+}  // namespace
+
+void InitDevice(Napi::Env env, Napi::Object exports) {
+  const auto device = std::make_shared<Napi::FunctionReference>(Napi::Persistent(DeviceObject::Define(env)));
+  // The environment frees its references itself, before the functions that hold this one.
+  device->SuppressDestruct();
+  const auto opener = [&](const char* name, std::unique_ptr<Device> (*open)(const Napi::CallbackInfo&)) {
+    const auto function = [device, open](const Napi::CallbackInfo& info) {
+      return Try(info.Env(), [&]() -> Napi::Value {
+        std::unique_ptr<Device> opened = open(info);
+        const Napi::Object object = device->New({});
+        DeviceObject::Unwrap(object)->Own(std::move(opened));
+        return object;
+      });
+    };
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  opener("openRing", OpenRingFrom);
+  opener("openRaw", OpenRawFrom);
+  opener("openClaim", OpenClaimFrom);
+  opener("openLink", OpenLinkFrom);
+  opener("openFrames", OpenFramesFrom);
+  opener("openTun", OpenTunFrom);
+  exports.Set("framePair", Napi::Function::New<MakeFramePair>(env, "framePair"));
+  exports.Set("enterNamespace", Napi::Function::New<EnterNamespaceNow>(env, "enterNamespace"));
+  exports.Set("setOffloads", Napi::Function::New<SetOffloadsNow>(env, "setOffloads"));
+  exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));
+}
+
+}  // namespace potemkin

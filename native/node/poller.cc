@@ -1,0 +1,61 @@
+#include "node/poller.h"
+
+#include <string>
+
+namespace potemkin {
+
+Poller::Poller(Napi::Env env, const Napi::Function& callback)
+    : env_(env), callback_(Napi::Persistent(callback)), context_(std::in_place, env, "potemkin:poller") {}
+
+std::shared_ptr<Poller> Poller::Start(Napi::Env env, int fd, const Napi::Function& callback) {
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) throw Napi::Error::New(env, "there is no event loop");
+  const std::shared_ptr<Poller> poller(new Poller(env, callback));
+  poller->handle_.data = poller.get();
+  const int failed = uv_poll_init(loop, &poller->handle_, fd);
+  if (failed != 0) throw Napi::Error::New(env, std::string("cannot poll the device: ") + uv_strerror(failed));
+  poller->self_ = poller;
+  napi_add_async_cleanup_hook(env, OnTeardown, poller.get(), &poller->hook_);
+  uv_poll_start(&poller->handle_, UV_READABLE, OnEvent);
+  return poller;
+}
+
+void Poller::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_), OnClosed);
+}
+
+void Poller::Call() {
+  const Napi::HandleScope scope(env_);
+  const napi_status status =
+      napi_make_callback(env_, *context_, env_.Global(), callback_.Value(), 0, nullptr, nullptr);
+  napi_value error;
+  // A thread that is being terminated has no exception to report.
+  if (status == napi_pending_exception && napi_get_and_clear_last_exception(env_, &error) == napi_ok) {
+    napi_fatal_exception(env_, error);
+  }
+}
+
+void Poller::OnEvent(uv_poll_t* handle, int status, int /*events*/) {
+  auto* poller = static_cast<Poller*>(handle->data);
+  poller->Call();
+  // libuv stops polling a descriptor that is in error. The callback has asked the device for the error, which
+  // clears it, and packets that are left come next.
+  if (status < 0 && !poller->stopped_) uv_poll_start(handle, UV_READABLE, OnEvent);
+}
+
+void Poller::OnTeardown(napi_async_cleanup_hook_handle /*hook*/, void* data) {
+  static_cast<Poller*>(data)->Stop();
+}
+
+void Poller::OnClosed(uv_handle_t* handle) {
+  auto* poller = static_cast<Poller*>(handle->data);
+  const std::shared_ptr<Poller> self = std::move(poller->self_);
+  poller->callback_.Reset();
+  poller->context_.reset();
+  // The environment waits for this.
+  napi_remove_async_cleanup_hook(poller->hook_);
+}
+
+}  // namespace potemkin

@@ -1,0 +1,271 @@
+#include "ring.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <vector>
+
+namespace potemkin {
+
+namespace {
+
+// Loads relative to the network header, wherever the link layer puts it (linux/filter.h).
+constexpr uint32_t kIpProtocol = static_cast<uint32_t>(SKF_NET_OFF) + 9;
+constexpr uint32_t kIpDestination = static_cast<uint32_t>(SKF_NET_OFF) + 16;
+constexpr uint32_t kEtherType = static_cast<uint32_t>(SKF_AD_OFF) + SKF_AD_PROTOCOL;
+
+// Attaches the filter "IPv4, this protocol, to this address", so that nothing else is copied into the ring.
+void AttachFilter(int fd, const RingOptions& options) {
+  std::vector<sock_filter> code;
+  // Each test skips the "return 0" behind it when it holds.
+  const auto require = [&code](uint16_t load, uint32_t offset, uint32_t value) {
+    code.push_back(BPF_STMT(static_cast<uint16_t>(BPF_LD | BPF_ABS | load), offset));
+    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+    code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  };
+  require(BPF_H, kEtherType, ETH_P_IP);
+  if (options.protocol != 0) require(BPF_B, kIpProtocol, options.protocol);
+  if (options.local != 0) require(BPF_W, kIpDestination, options.local);
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, UINT32_MAX));
+  const sock_fprog program = {static_cast<unsigned short>(code.size()), code.data()};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    Fail("attaching the filter of the ring on " + options.interface);
+  }
+}
+
+// The offload state of a packet, which PACKET_VNET_HDR puts in front of it: struct virtio_net_hdr, whose
+// header in linux/ is not valid C++.
+struct VnetHeader {
+  uint8_t flags;
+  uint8_t gsoType;
+  uint16_t headerLength;
+  uint16_t gsoSize;
+  uint16_t csumStart;
+  uint16_t csumOffset;
+};
+static_assert(sizeof(VnetHeader) == 10);
+constexpr uint8_t kNeedsChecksum = 1;
+
+// Completes the transport checksum that the sender's stack left to its device: at csumStart + csumOffset
+// stands the sum of the pseudo header (virtio specification 1.2, 5.1.6.2). Over a virtual device nobody else
+// does.
+void CompleteChecksum(const VnetHeader& header, size_t linkHeader, std::span<uint8_t> packet) {
+  if ((header.flags & kNeedsChecksum) == 0 || header.csumStart < linkHeader) return;
+  const size_t start = header.csumStart - linkHeader;
+  const size_t field = start + header.csumOffset;
+  if (field + 2 > packet.size()) return;
+  uint64_t sum = 0;
+  for (size_t i = start; i + 1 < packet.size(); i += 2) {
+    sum += static_cast<uint32_t>(packet[i] << 8 | packet[i + 1]);
+  }
+  if ((packet.size() - start) % 2 != 0) sum += static_cast<uint32_t>(packet.back() << 8);
+  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
+  sum = ~sum & 0xffff;
+  // 0 would mean "no checksum" to UDP (RFC 768).
+  if (sum == 0) sum = 0xffff;
+  packet[field] = static_cast<uint8_t>(sum >> 8);
+  packet[field + 1] = static_cast<uint8_t>(sum);
+}
+
+// What both versions of the ring say about a packet.
+struct Frame {
+  const uint8_t* base;  // offsets count from here
+  uint32_t sec;
+  uint32_t nsec;
+  uint32_t captured;  // bytes from the link-layer header
+  uint32_t length;    // … before they were cut to what fits
+  uint32_t mac;       // offset of the link-layer header
+  uint32_t net;       // offset of the IPv4 header
+};
+
+class Ring : public Device {
+ public:
+  Ring(Fd fd, const tpacket_req3& request, const RingOptions& options)
+      : Device(std::move(fd)),
+        blockBytes_(request.tp_block_size),
+        blocks_(request.tp_block_nr),
+        frameBytes_(request.tp_frame_size),
+        retire_(options.retire),
+        mapped_(size_t{request.tp_block_size} * request.tp_block_nr) {
+    void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, this->fd(), 0);
+    if (memory == MAP_FAILED) Fail("mapping the ring on " + options.interface);
+    memory_ = static_cast<uint8_t*>(memory);
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() override { munmap(memory_, mapped_); }
+
+  int Receive(const Packets& packets, uint32_t first, uint32_t max) override {
+    const uint32_t received =
+        retire_ != 0 ? ReceiveBlocks(packets, first, max) : ReceiveFrames(packets, first, max);
+    return received != 0 ? static_cast<int>(received) : TakeSocketError();
+  }
+
+  uint64_t Drops() override {
+    // Asking for the counters clears them; tpacket_stats_v3 begins with the fields of tpacket_stats.
+    tpacket_stats_v3 statistics{};
+    socklen_t size = sizeof statistics;
+    if (getsockopt(fd(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
+      drops_ += statistics.tp_drops;
+    return drops_;
+  }
+
+ private:
+  // SAFETY: the status words are written by the kernel; they are aligned, and live as long as the mapping.
+  static uint32_t Acquire(uint32_t& status) {
+    return std::atomic_ref(status).load(std::memory_order_acquire);
+  }
+  static void Release(uint32_t& status) {
+    std::atomic_ref(status).store(TP_STATUS_KERNEL, std::memory_order_release);
+  }
+
+  // Copies one packet into a row. `room` is how many bytes there are from frame.base.
+  void Put(const Packets& packets, uint32_t row, const Frame& frame, size_t room) {
+    packets.sec()[row] = frame.sec;
+    packets.nsec()[row] = frame.nsec;
+    const uint32_t linkHeader = frame.net - frame.mac;
+    // The kernel vouches for these offsets; were they wrong, the packet is empty.
+    const bool sane = frame.mac >= sizeof(VnetHeader) && frame.net >= frame.mac &&
+                      frame.captured >= linkHeader && size_t{frame.mac} + frame.captured <= room &&
+                      frame.length >= frame.captured;
+    if (!sane) {
+      packets.fault()[row] = static_cast<uint8_t>(Fault::kLinkTruncated);
+      return;
+    }
+    const size_t captured = std::min<size_t>(frame.captured - linkHeader, kMaxPacket);
+    uint8_t* const to = packets.slot(row) + kHeadroom;
+    std::memcpy(to, frame.base + frame.net, captured);
+    SetLength(packets, row, captured, frame.length - linkHeader);
+    VnetHeader header;
+    // SAFETY: PACKET_VNET_HDR puts it right in front of the link-layer header.
+    std::memcpy(&header, frame.base + frame.mac - sizeof header, sizeof header);
+    if (captured == frame.length - linkHeader) CompleteChecksum(header, linkHeader, {to, captured});
+  }
+
+  // SAFETY: at_ is below the number of frames; they are aligned to TPACKET_ALIGNMENT, and begin with this
+  // header.
+  tpacket2_hdr& FrameAt(uint32_t at) const {
+    const uint32_t perBlock = blockBytes_ / frameBytes_;
+    return *reinterpret_cast<tpacket2_hdr*>(memory_ + size_t{at / perBlock} * blockBytes_ +
+                                            size_t{at % perBlock} * frameBytes_);
+  }
+
+  // TPACKET_V2: frames of a fixed size, handed over one by one.
+  uint32_t ReceiveFrames(const Packets& packets, uint32_t first, uint32_t max) {
+    const uint32_t frames = blockBytes_ / frameBytes_ * blocks_;
+    uint32_t ready = 0;
+    while (ready < std::min(max, frames) &&
+           (Acquire(FrameAt((at_ + ready) % frames).tp_status) & TP_STATUS_USER)) {
+      ready++;
+    }
+    packets.clear(first, ready);
+    for (uint32_t i = 0; i < ready; i++) {
+      tpacket2_hdr& h = FrameAt(at_);
+      Put(packets, first + i,
+          {reinterpret_cast<const uint8_t*>(&h), h.tp_sec, h.tp_nsec, h.tp_snaplen, h.tp_len, h.tp_mac,
+           h.tp_net},
+          frameBytes_);
+      Release(h.tp_status);
+      at_ = (at_ + 1) % frames;
+    }
+    return ready;
+  }
+
+  // TPACKET_V3: blocks of packets of any size, handed over when full or after a time.
+  uint32_t ReceiveBlocks(const Packets& packets, uint32_t first, uint32_t max) {
+    uint32_t received = 0;
+    while (received < max) {
+      uint8_t* const block = memory_ + size_t{at_} * blockBytes_;
+      // SAFETY: blocks are aligned to a page, and begin with this header.
+      auto& header = reinterpret_cast<tpacket_block_desc*>(block)->hdr.bh1;
+      if ((Acquire(header.block_status) & TP_STATUS_USER) == 0) break;
+      if (taken_ == 0) next_ = header.offset_to_first_pkt;
+      const uint32_t count = std::min(max - received, header.num_pkts - taken_);
+      packets.clear(first + received, count);
+      for (uint32_t i = 0; i < count; i++, received++) {
+        // The kernel vouches for the offsets; were one wrong, the packet is empty.
+        next_ = std::min<uint32_t>(next_, blockBytes_ - static_cast<uint32_t>(sizeof(tpacket3_hdr)));
+        // SAFETY: just bounded; packets are aligned to TPACKET_ALIGNMENT.
+        const auto& p = *reinterpret_cast<const tpacket3_hdr*>(block + next_);
+        Put(packets, first + received,
+            {block + next_, p.tp_sec, p.tp_nsec, p.tp_snaplen, p.tp_len, p.tp_mac, p.tp_net},
+            blockBytes_ - next_);
+        next_ += p.tp_next_offset;
+      }
+      taken_ += count;
+      if (taken_ < header.num_pkts) break;
+      taken_ = 0;
+      Release(header.block_status);
+      at_ = at_ + 1 == blocks_ ? 0 : at_ + 1;
+    }
+    return received;
+  }
+
+  const uint32_t blockBytes_;
+  const uint32_t blocks_;
+  const uint32_t frameBytes_;
+  const uint32_t retire_;
+  const size_t mapped_;
+  uint8_t* memory_;
+  uint32_t at_ = 0;     // frame (V2) or block (V3) that comes next
+  uint32_t taken_ = 0;  // packets of it that were received already (V3)
+  uint32_t next_ = 0;   // offset of the next packet in it (V3)
+  uint64_t drops_ = 0;
+};
+
+// Room for the ring's headers, the link layer's and the longest packet.
+constexpr uint32_t kFrameBytes = TPACKET_ALIGN(kMaxPacket + 160);
+
+}  // namespace
+
+std::unique_ptr<Device> OpenRing(const RingOptions& options) {
+  const std::string tried = "opening a packet ring on " + options.interface;
+  const auto set = [&tried](const Fd& fd, int option, const void* value, socklen_t size, const char* name) {
+    if (setsockopt(fd.get(), SOL_PACKET, option, value, size) != 0) Fail(tried + ": " + name);
+  };
+  // Protocol 0: it receives nothing before it is bound, so no packet of another interface gets in.
+  Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) Fail(tried);
+  const unsigned index = if_nametoindex(options.interface.c_str());
+  if (index == 0) Fail(tried);
+  const int version = options.retire != 0 ? TPACKET_V3 : TPACKET_V2;
+  const int on = 1;
+  set(fd, PACKET_VERSION, &version, sizeof version, "PACKET_VERSION");
+  set(fd, PACKET_VNET_HDR, &on, sizeof on, "PACKET_VNET_HDR");
+  set(fd, PACKET_IGNORE_OUTGOING, &on, sizeof on, "PACKET_IGNORE_OUTGOING");
+  AttachFilter(fd.get(), options);
+
+  tpacket_req3 request{};
+  request.tp_block_size = options.blockBytes;
+  request.tp_block_nr = options.blocks;
+  request.tp_frame_size = kFrameBytes;
+  request.tp_frame_nr = options.blockBytes / kFrameBytes * options.blocks;
+  request.tp_retire_blk_tov = options.retire;
+  // A V2 request is the beginning of a V3 request.
+  set(fd, PACKET_RX_RING, &request, options.retire != 0 ? sizeof(tpacket_req3) : sizeof(tpacket_req),
+      "PACKET_RX_RING");
+  const int socket = fd.get();
+  auto ring = std::make_unique<Ring>(std::move(fd), request, options);
+
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = static_cast<int>(index);
+  if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) Fail(tried);
+  // Binding to an interface that is down succeeds, with this error pending.
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) throw IoError(tried, error);
+  // A fanout group (PACKET_FANOUT) is joined here, once the socket is bound.
+  return ring;
+}
+
+}  // namespace potemkin

@@ -22,8 +22,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { native } from '../native/addon.js';
-import type { PageClone, PageRange } from './pool.js';
+import type { PageClone } from './page-clone.js';
+import { CHUNK, PAGE_SIZE, type PageRange } from './page-window.js';
 import { PoolError } from './pool-error.js';
 
 const MAGIC = Buffer.from('PTMKDLTA');
@@ -31,7 +31,6 @@ const VERSION = 1;
 const AT = { version: 8, pageSize: 12, imageSize: 16, ranges: 24, bytes: 32, image: 40, contents: 72 } as const;
 const TRAILER = 104;
 const RANGE = 16;
-const CHUNK = 1 << 20;
 
 /** @throws PoolError POOL_BUSY if `unchanged` says at the end that the clone was written to. */
 export async function exportDelta(clone: PageClone, path: string, unchanged: () => boolean): Promise<void> {
@@ -55,7 +54,7 @@ export async function exportDelta(clone: PageClone, path: string, unchanged: () 
     const trailer = Buffer.alloc(TRAILER);
     MAGIC.copy(trailer);
     trailer.writeUInt32LE(VERSION, AT.version);
-    trailer.writeUInt32LE(native.pageSize, AT.pageSize);
+    trailer.writeUInt32LE(PAGE_SIZE, AT.pageSize);
     trailer.writeBigUInt64LE(BigInt(clone.size), AT.imageSize);
     trailer.writeBigUInt64LE(BigInt(ranges.length), AT.ranges);
     trailer.writeBigUInt64LE(BigInt(ranges.reduce((sum, { length }) => sum + length, 0)), AT.bytes);
@@ -109,12 +108,12 @@ async function readIndex(clone: PageClone, file: FileHandle) {
   };
   if (!trailer.subarray(0, MAGIC.length).equals(MAGIC)) refuse(at, 'there is no trailer: it is cut off or no delta');
   expect(AT.version, 'version', trailer.readUInt32LE(AT.version), VERSION);
-  expect(AT.pageSize, 'page size', trailer.readUInt32LE(AT.pageSize), native.pageSize);
+  expect(AT.pageSize, 'page size', trailer.readUInt32LE(AT.pageSize), PAGE_SIZE);
   expect(AT.imageSize, 'image size', number(trailer, AT.imageSize, at), clone.size);
   // The count is checked against the file's length before anything is allocated for it.
   const count = number(trailer, AT.ranges, at);
   expect(AT.ranges, 'number of ranges', count, (at - clone.size) / RANGE);
-  if (count > clone.size / native.pageSize) refuse(at + AT.ranges, `${count} ranges are more than there are pages`);
+  if (count > clone.size / PAGE_SIZE) refuse(at + AT.ranges, `${count} ranges are more than there are pages`);
   if (!(await clone.image.digest()).equals(trailer.subarray(AT.image, AT.image + 32))) {
     throw new PoolError('POOL_IMAGE', 'the delta is of another image', { offset: at + AT.image });
   }
@@ -125,8 +124,8 @@ async function readIndex(clone: PageClone, file: FileHandle) {
   for (let i = 0; i < table.length; i += RANGE) {
     const offset = number(table, i, clone.size);
     const length = number(table, i + 8, clone.size);
-    if (offset % native.pageSize !== 0 || offset < end) refuse(clone.size + i, `no range can begin at ${offset}`);
-    if (length === 0 || length % native.pageSize !== 0 || length > clone.size - offset) {
+    if (offset % PAGE_SIZE !== 0 || offset < end) refuse(clone.size + i, `no range can begin at ${offset}`);
+    if (length === 0 || length % PAGE_SIZE !== 0 || length > clone.size - offset) {
       refuse(clone.size + i + 8, `no range can be ${length} bytes long`);
     }
     ranges.push({ offset, length });

@@ -1,18 +1,14 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { setImmediate } from 'node:timers/promises';
 import { native } from '../native/addon.js';
-import type { NativePagePool, NativeRanges } from '../native/pagecow.js';
-import { exportDelta, importDelta } from './delta.js';
+import type { NativePagePool } from '../native/pagecow.js';
+import { fill, ReferenceImage } from './page-image.js';
+import { PAGE_SIZE, whole } from './page-window.js';
 import { PoolError, type PoolErrorCode } from './pool-error.js';
 
+export { PageClone } from './page-clone.js';
+export { ReferenceImage } from './page-image.js';
+export { PAGE_SIZE, type PageRange } from './page-window.js';
 export { POOL_ERRORS, PoolError, type PoolErrorCode } from './pool-error.js';
-
-/** Bytes of a page of memory. Deltas are counted in whole pages. */
-export const PAGE_SIZE = native.pageSize;
-
-/** Bytes that are read or written in one go between two turns of the event loop. */
-const CHUNK = 1 << 20;
 
 const SCAN = { auto: 0, ioctl: 1, pagemap: 2 } as const;
 
@@ -40,12 +36,6 @@ export interface PoolAccounts {
   /** Memory of the images. Not part of the budget; holes take none until a clone writes to them. */
   readonly reference: number;
   readonly budget: number;
-}
-
-/** Bytes [offset, offset + length), multiples of PAGE_SIZE. */
-export interface PageRange {
-  readonly offset: number;
-  readonly length: number;
 }
 
 /**
@@ -138,205 +128,5 @@ export class Pool {
   /** Closes all clones and images. May be called again; everything else throws POOL_CLOSED from now on. */
   close(): void {
     this.#native.close();
-  }
-}
-
-/** A memory that clones start from. It can be written until it is sealed, and cloned from then on. */
-export class ReferenceImage {
-  readonly #native: NativePagePool;
-  #id: number;
-  readonly size: number;
-  #sealed = false;
-  #digest: Buffer | undefined;
-
-  /** Pool makes them. */
-  constructor(pool: NativePagePool, id: number) {
-    this.#native = pool;
-    this.#id = id;
-    this.size = pool.imageSize(id);
-    this.#sealed = pool.imageSealed(id);
-  }
-
-  get sealed(): boolean {
-    return this.#sealed;
-  }
-
-  /** The memory file, to be handed to a hypervisor. It stays the image's: do not close it. */
-  get fd(): number {
-    return this.#native.imageFd(this.#id);
-  }
-
-  /** Fills `into` with the bytes from `offset`. */
-  read(offset: number, into: Uint8Array): void {
-    inside(this.size, offset, into.length);
-    this.#native.readImage(this.#id, offset, into);
-  }
-
-  /** @throws PoolError POOL_SEALED once it is sealed. */
-  write(offset: number, from: Uint8Array): void {
-    inside(this.size, offset, from.length);
-    this.#native.writeImage(this.#id, offset, from);
-  }
-
-  /** Nobody can change the image any more. @throws PoolError POOL_BUSY while a process has it mapped for writing. */
-  seal(): void {
-    this.#native.sealImage(this.#id);
-    this.#sealed = true;
-  }
-
-  clone(): PageClone {
-    return new PageClone(this.#native, this, this.#native.clone(this.#id));
-  }
-
-  /** SHA-256 of the sealed image. Takes about a second per GB, once. */
-  async digest(): Promise<Buffer> {
-    if (!this.#sealed) throw new PoolError('POOL_UNSEALED', 'only a sealed image has a digest');
-    if (this.#digest) return this.#digest;
-    const hash = createHash('sha256');
-    const chunk = new Uint8Array(CHUNK);
-    for (let at = 0; at < this.size; at += CHUNK) {
-      const part = chunk.subarray(0, Math.min(CHUNK, this.size - at));
-      this.read(at, part);
-      hash.update(part);
-      await setImmediate();
-    }
-    this.#digest = hash.digest();
-    return this.#digest;
-  }
-
-  /** May be called again. @throws PoolError POOL_BUSY while it has clones. */
-  close(): void {
-    if (this.#id !== 0) ignoreClosed(() => this.#native.closeImage(this.#id));
-    this.#id = 0;
-  }
-}
-
-/** A private copy of an image. Windows are copied in and out, so nothing of it outlives close(). */
-export class PageClone {
-  readonly #native: NativePagePool;
-  readonly image: ReferenceImage;
-  #id: number;
-
-  /** ReferenceImage.clone() makes them. */
-  constructor(pool: NativePagePool, image: ReferenceImage, id: number) {
-    this.#native = pool;
-    this.image = image;
-    this.#id = id;
-  }
-
-  /** Its number for gather() and scatter(), 0 once it is closed. */
-  get id(): number {
-    return this.#id;
-  }
-
-  get size(): number {
-    return this.image.size;
-  }
-
-  /** Bytes of delta: what was written through this class, or what measure() last found. */
-  get delta(): number {
-    return this.#native.delta(this.#id);
-  }
-
-  /** Fills `into` with the bytes from `offset`. */
-  read(offset: number, into: Uint8Array): void {
-    inside(this.size, offset, into.length);
-    this.#native.read(this.#id, offset, into);
-  }
-
-  /** All or nothing. @throws PoolError POOL_CAP or POOL_BUDGET if it would copy more pages than is left. */
-  write(offset: number, from: Uint8Array): void {
-    inside(this.size, offset, from.length);
-    this.#native.write(this.#id, offset, from);
-  }
-
-  /** Copies pages, given by number, without changing what they hold. @throws PoolError with the index refused. */
-  touch(pages: Uint32Array): void {
-    this.#native.touch(this.#id, pages);
-  }
-
-  /** Back to the image. */
-  reset(): void {
-    this.#native.reset(this.#id);
-  }
-
-  /** Asks the kernel which pages are copies. Returns the bytes of delta. */
-  measure(): number {
-    this.#native.measure(this.#id);
-    return this.delta;
-  }
-
-  /** Where the clone holds copies of its own, whether or not they differ. Measures first. */
-  dirtyRanges(): PageRange[] {
-    return ranges(this.#native.dirtyRanges(this.#id));
-  }
-
-  /** The pages in which two clones of one image differ. @throws PoolError POOL_IMAGE if they are of different ones. */
-  diff(other: PageClone): PageRange[] {
-    return ranges(this.#native.diff(this.#id, other.#id));
-  }
-
-  /**
-   * Writes the delta to a file that appears when it is complete (format: delta.ts). The clone must be paused.
-   * @throws PoolError POOL_BUSY if it was written to meanwhile.
-   */
-  async exportDelta(path: string): Promise<void> {
-    const before = this.#native.changes(this.#id);
-    await exportDelta(this, path, () => this.#native.changes(this.#id) === before);
-  }
-
-  /**
-   * Replaces the clone's delta by that of a file. A file that is refused before its pages are read leaves the clone
-   * as it was, one that fails later leaves it reset. @throws PoolError POOL_DELTA, POOL_IMAGE, POOL_CAP, POOL_BUDGET.
-   */
-  async importDelta(path: string): Promise<void> {
-    await importDelta(this, path);
-  }
-
-  /** May be called again; everything else throws POOL_CLOSED from now on. */
-  close(): void {
-    if (this.#id !== 0) ignoreClosed(() => this.#native.closeClone(this.#id));
-    this.#id = 0;
-  }
-}
-
-async function fill(image: ReferenceImage, file: FileHandle, size: number): Promise<void> {
-  const chunk = Buffer.alloc(CHUNK);
-  const zeros = Buffer.alloc(PAGE_SIZE * 16);
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await file.read(chunk, 0, Math.min(CHUNK, size - at), at);
-    if (bytesRead === 0) throw new PoolError('POOL_SYSTEM', `the image file ends at ${at}, before its ${size} bytes`);
-    for (let from = 0; from < bytesRead; from += zeros.length) {
-      const part = chunk.subarray(from, Math.min(from + zeros.length, bytesRead));
-      if (!part.equals(zeros.subarray(0, part.length))) image.write(at + from, part);
-    }
-    at += bytesRead;
-  }
-}
-
-function ranges(pairs: NativeRanges): PageRange[] {
-  return Array.from({ length: pairs.length / 2 }, (_, i) => ({
-    offset: pairs[2 * i]! * PAGE_SIZE,
-    length: pairs[2 * i + 1]! * PAGE_SIZE,
-  }));
-}
-
-function whole(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new PoolError('POOL_RANGE', `${name} must be a whole number, not ${value}`);
-  }
-}
-
-function inside(size: number, offset: number, length: number): void {
-  whole('offset', offset);
-  if (offset > size - length) throw new PoolError('POOL_RANGE', `${offset}+${length} is not inside ${size} bytes`);
-}
-
-/** Closing what went with its pool is no error. */
-function ignoreClosed(close: () => void): void {
-  try {
-    close();
-  } catch (error) {
-    if (!(error instanceof PoolError && error.code === 'POOL_CLOSED')) throw error;
   }
 }

@@ -17,8 +17,10 @@ inline constexpr uint64_t kMaxInteger = (uint64_t{1} << 53) - 1;
 
 // An integer from 0 to max.
 inline uint64_t TakeInteger(const Napi::Value& value, const char* name, uint64_t max = kMaxInteger) {
-  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a number");
-  const double number = value.As<Napi::Number>().DoubleValue();
+  double number;
+  if (napi_get_value_double(value.Env(), value, &number) != napi_ok) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a number");
+  }
   // Written so that NaN fails as well.
   if (!(number >= 0 && number <= static_cast<double>(max)) ||
       static_cast<double>(static_cast<uint64_t>(number)) != number) {

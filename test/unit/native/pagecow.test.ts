@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import {
   PAGE_SIZE,
@@ -34,6 +36,9 @@ function refused(t: Test, code: PoolErrorCode, call: () => unknown): PoolError {
   t.fail(`${code} expected`);
   throw new Error('unreachable');
 }
+
+/** Clones that this process has mapped. */
+const mappings = () => readFileSync('/proc/self/maps', 'utf8').split('memfd:potemkin-image').length - 1;
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
@@ -197,17 +202,47 @@ t.test('clones', (t) => {
     t.end();
   });
 
+  t.test('are left out of forks and core dumps, and reserve no memory', (t) => {
+    const { image } = rig(t);
+    image.clone();
+    const [, mapping] = readFileSync('/proc/self/smaps', 'utf8').split('memfd:potemkin-image');
+    const flags = mapping?.match(/VmFlags: (.*)/)?.[1]?.split(' ') ?? [];
+    for (const flag of ['dc', 'dd', 'nr']) t.ok(flags.includes(flag), flag);
+    t.notOk(flags.includes('sh'));
+    t.end();
+  });
+
   t.test('give back their mappings and descriptors', (t) => {
-    const clones = () => readFileSync('/proc/self/maps', 'utf8').split('memfd:potemkin-image').length - 1;
-    const before = clones();
+    const before = mappings();
+    const descriptors = readdirSync('/proc/self/fd').length;
     const { pool, image } = rig(t);
     const all = Array.from({ length: 100 }, () => image.clone());
-    t.equal(clones() - before, 100);
+    t.equal(mappings() - before, 100);
     for (const clone of all.slice(50)) clone.close();
-    t.equal(clones() - before, 50);
+    t.equal(mappings() - before, 50);
     pool.close();
-    t.equal(clones(), before);
+    t.equal(mappings(), before);
+    t.equal(readdirSync('/proc/self/fd').length, descriptors);
     t.end();
+  });
+
+  t.test('of a worker that ends without closing them are gone with it', async (t) => {
+    const before = mappings();
+    const { image } = rig(t);
+    const script = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.module).then(({ Pool }) => {
+        const image = new Pool({ budget: 1 << 20 }).adoptImage(workerData.fd);
+        const clones = Array.from({ length: 10 }, () => image.clone());
+        const read = new Uint8Array(1);
+        clones[9].read(${PAGE_SIZE}, read);
+        parentPort.postMessage(read[0]);
+      });`;
+    const module = new URL('../../../src/farm/pool.js', import.meta.url).href;
+    const worker = new Worker(script, { eval: true, workerData: { module, fd: image.fd } });
+    const [[read]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+    t.equal(read, 2);
+    t.equal(mappings(), before);
   });
   t.end();
 });
@@ -259,6 +294,22 @@ t.test('limits', (t) => {
     refused(t, 'POOL_CLONES', () => image.clone());
     first.close();
     image.clone();
+    t.end();
+  });
+
+  const most = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
+  const skip = most > 200_000 && `vm.max_map_count is ${most}: filling it takes too long`;
+  t.test('clones: of all pools together, fewer than the process may have mappings', { skip }, (t) => {
+    const [one, other] = [rig(t, { budget: 1 << 30 }), rig(t, { budget: 1 << 30 })];
+    for (let i = 0; i < 1000; i++) one.image.clone();
+    let made = 1000;
+    const error = refused(t, 'POOL_CLONES', () => {
+      for (; made <= most; made++) other.image.clone();
+    });
+    t.match(error.message, 'vm.max_map_count');
+    t.ok(made > most / 4 && made < most, `${made} of ${most}`);
+    one.pool.close();
+    other.image.clone();
     t.end();
   });
 

@@ -32,14 +32,17 @@ const spec = {
 export class UniverseTagger extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly universes: Universes;
+  /** What shares a universe, and which one: an entry for each that exists. */
   private readonly table: Table;
+  private readonly slots = new Map<Universe, number>();
   /** Universes begun in this turn, which end with it unless a clone is made for them. */
   private begun: Universe[] = [];
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
     this.universes = this.services.shared(Universes);
-    this.table = new Table({ keyWords: 3, valueWords: 1, capacity: this.config.universes, full: 'forget oldest' });
+    this.table = new Table({ keyWords: 3, valueWords: 1, capacity: this.config.universes });
+    this.universes.onClose((universe) => this.forget(universe));
   }
 
   override push(batch: Batch): void {
@@ -50,42 +53,43 @@ export class UniverseTagger extends Element<typeof spec> {
       const row = batch.rows[i]!;
       keys[3 * i] = packets.src[row]!;
       keys[3 * i + 1] = key === 'source' ? 0 : packets.dst[row]!;
-      // A flow's packets of one turn are one root packet; later ones find the flow and do not come here.
+      // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
       keys[3 * i + 2] = key === 'packet' ? packets.flow[row]! : 0;
     }
-    table.upsert(batch.count, Math.floor(this.now()) >>> 0);
+    table.upsert(batch.count, 0);
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
-      const at = slots[i]! * stride;
-      const known = values[at]!;
-      const alive = known !== 0 && this.universes.get(known) !== undefined && !(key === 'packet' && !this.isNew(known));
-      if (!alive) {
-        const universe = this.begin(row);
-        if (!universe) {
-          this.drops.full.add(row);
-          continue;
-        }
-        values[at] = universe.id;
+      const slot = slots[i]!;
+      if (slot < 0) {
+        this.drops.full.add(row);
+        continue;
       }
+      const at = slot * stride;
+      if (values[at] === 0) values[at] = this.begin(row, slot).id;
       packets.universe[row] = values[at]!;
       this.out.out.add(row);
     }
   }
 
-  /** Whether a universe began in this turn. */
-  private isNew(id: number): boolean {
-    return this.begun.some((universe) => universe.id === id);
-  }
-
-  private begin(row: number): Universe | undefined {
-    if (this.universes.size >= this.config.universes) return undefined;
+  private begin(row: number, slot: number): Universe {
     const universe = this.universes.create(this.packets.src[row]!, this.packets.dst[row]!);
+    this.slots.set(universe, slot);
     this.begun.push(universe);
     return universe;
   }
 
+  private forget(universe: Universe): void {
+    const slot = this.slots.get(universe);
+    if (slot !== undefined) this.table.remove(slot);
+    this.slots.delete(universe);
+  }
+
   override settle(): void {
-    for (const universe of this.begun) if (universe.clones.size === 0) this.universes.close(universe);
+    for (const universe of this.begun) {
+      if (universe.clones.size === 0) this.universes.close(universe);
+      // The number of a flow means something else in later turns.
+      if (this.config.key === 'packet') this.forget(universe);
+    }
     this.begun = [];
   }
 }

@@ -41,6 +41,7 @@ export interface Universe {
 export class Universes {
   private readonly services: Services;
   private readonly open = new Map<number, Universe>();
+  private readonly listeners: ((universe: Universe) => void)[] = [];
   private last = 0;
 
   constructor(services: Services) {
@@ -76,6 +77,12 @@ export class Universes {
 
   /** Ends a universe. Flows and packets that name it find nothing from now on. */
   close(universe: Universe): void {
-    this.open.delete(universe.id);
+    if (!this.open.delete(universe.id)) return;
+    for (const listener of this.listeners) listener(universe);
+  }
+
+  /** Calls back for every universe that ends. */
+  onClose(listener: (universe: Universe) => void): void {
+    this.listeners.push(listener);
   }
 }

@@ -5,7 +5,7 @@
  * vanishes. Outside of quotes `\<…>` works as well. A character given by number is the one with that code, 0 to 255.
  */
 import type { Position } from './diagnostics.js';
-import { lineStarts, plainText, positionAt, type Text } from './text.js';
+import { plainText, positionAt, type Text } from './text.js';
 
 /** One argument of a configuration string. */
 export interface Argument {
@@ -15,6 +15,8 @@ export interface Argument {
   raw: string;
   /** Where its text begins; inside a substituted value, where the variable stands. */
   position: Position;
+  /** Where its second word begins, if it has one. */
+  restPosition?: Position;
 }
 
 const SPACE = /[ \t\n\v\f\r]/;
@@ -110,8 +112,16 @@ export function splitText(config: Text): Argument[] {
   const { text } = config;
   for (let i = 0; i < text.length; i++) {
     const part = uncommentFrom(text, i, true);
-    if (part.text !== '' || part.end < text.length)
-      result.push({ text: part.text, raw: text.slice(i, part.end), position: positionAt(config, part.start) });
+    if (part.text !== '' || part.end < text.length) {
+      const argument: Argument = {
+        text: part.text,
+        raw: text.slice(i, part.end),
+        position: positionAt(config, part.start),
+      };
+      const rest = skipSpace(text, skipWord(text, part.start));
+      if (rest < part.end) argument.restPosition = positionAt(config, rest);
+      result.push(argument);
+    }
     i = part.end;
   }
   return result;
@@ -131,10 +141,13 @@ export function joinArguments(args: readonly string[]): string {
 /** The first space-separated word, which may hold quoted spaces, and what follows it. */
 export function splitWord(text: string): { word: string; rest: string } {
   const start = skipSpace(text, 0);
-  let i = start;
+  const end = skipWord(text, start);
+  return { word: text.slice(start, end), rest: text.slice(skipSpace(text, end)) };
+}
+
+function skipWord(text: string, i: number): number {
   while (i < text.length && !isSpace(text[i]) && skipComment(text, i) === i) i = Math.max(skipQuoted(text, i), i + 1);
-  i = Math.min(i, text.length);
-  return { word: text.slice(start, i), rest: text.slice(skipSpace(text, i)) };
+  return Math.min(i, text.length);
 }
 
 /** The space-separated words of a text. */
@@ -153,11 +166,6 @@ export function splitKeyword(
 ): { keyword: string; value: string; valuePosition: Position } | undefined {
   const match = /^([A-Z][A-Z0-9_]*)(?:[ \t\n\v\f\r]+|$)/.exec(argument.text);
   if (!match) return undefined;
-  const { file, line, column } = argument.position;
-  const newlines = [...lineStarts(match[0], 0, match[0].length)];
-  const valuePosition =
-    newlines.length === 0
-      ? { file, line, column: column + match[0].length }
-      : { file, line: line + newlines.length, column: match[0].length - newlines.at(-1)! + 1 };
+  const valuePosition = argument.restPosition ?? argument.position;
   return { keyword: match[1]!, value: argument.text.slice(match[0].length), valuePosition };
 }

@@ -1,5 +1,5 @@
 /**
- * Cost of a lookup in the per-packet tables, by how many entries they hold, and their memory per entry.
+ * Cost of a lookup in the per-packet tables by how many entries they hold, and their memory per entry.
  *
  *   node dist/bench/table.js
  */
@@ -7,44 +7,75 @@ import { Table } from '../src/packet/table.js';
 
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
 const BATCH = 256;
-const ROUNDS = 8_000;
+/** Turns of all cases, batches of a case in one turn. The first quarter of them warms the caches. */
+const TURNS = 40;
+const BATCHES = 80;
 
-/** A full-period walk over [0, size), so that lookups come in no order the cache could like. */
-const scramble = (i: number, size: number) => Number((BigInt(i) * 2_654_435_761n) % BigInt(size));
-
-/** The median time of one of BATCH items of `work`, in ns. `prepare` is not timed. */
-export function perItem(prepare: (round: number) => void, work: () => void, rounds = ROUNDS): number {
-  const times = new Float64Array(rounds);
-  for (let round = 0; round < rounds; round++) {
-    prepare(round);
-    const start = process.hrtime.bigint();
-    work();
-    times[round] = Number(process.hrtime.bigint() - start);
-  }
-  return times.sort()[rounds >> 1]! / BATCH;
+interface Case {
+  name: string;
+  size: number;
+  bytes: number;
+  prepare: () => void;
+  work: () => void;
 }
 
-/** A table with the keys (2, 3, 4, 0, i), as wide as the flow table's. */
-function filled(size: number): Table {
-  const table = new Table({ keyWords: 5, valueWords: 2, capacity: size });
-  for (let i = 0; i < size; i += BATCH) {
-    const n = Math.min(BATCH, size - i);
-    for (let k = 0; k < n; k++) table.keys.set([2, 3, 4, 0, i + k], k * 5);
-    table.upsert(n, 0);
-  }
-  return table;
-}
-
-for (const size of SIZES) {
-  const table = filled(size);
+/** Entries in an order that no cache could like: a walk over [0, size) in large steps. */
+function walk(size: number): () => number {
+  const step = Math.floor(size * 0.618) | 1;
   let at = 0;
-  const prepare = (from: number) => () => {
-    for (let k = 0; k < BATCH; k++) table.keys[k * 5 + 4] = from + scramble(at++, size);
+  return () => {
+    at = (at + step) % size;
+    return at;
   };
-  const hit = perItem(prepare(0), () => table.lookup(BATCH));
-  const miss = perItem(prepare(size), () => table.lookup(BATCH));
-  const touch = perItem(prepare(0), () => table.upsert(BATCH, 1));
-  console.log(
-    `Table ${size} entries: hit ${hit.toFixed(1)} ns, miss ${miss.toFixed(1)} ns, upsert ${touch.toFixed(1)} ns, ${(table.bytes / size).toFixed(1)} bytes an entry`,
-  );
 }
+
+/** The median time of one item in ns, case by case, the cases taking turns so that noise hits all alike. */
+function measure(cases: Case[]): number[] {
+  const times = cases.map(() => [] as number[]);
+  for (let turn = 0; turn < TURNS; turn++) {
+    cases.forEach(({ prepare, work }, i) => {
+      for (let batch = 0; batch < BATCHES; batch++) {
+        prepare();
+        const start = process.hrtime();
+        work();
+        const [seconds, nanoseconds] = process.hrtime(start);
+        if (batch >= BATCHES / 4) times[i]!.push((seconds * 1e9 + nanoseconds) / BATCH);
+      }
+    });
+  }
+  return times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]!);
+}
+
+/** A table as wide as the flow table's, full. */
+function tableCases(size: number): Case[] {
+  const table = new Table({ keyWords: 5, valueWords: 2, capacity: size });
+  const write = (next: () => number) => {
+    for (let i = 0; i < BATCH; i++) table.keys.set([2, 3, 4, 0, next()], i * 5);
+  };
+  let i = 0;
+  for (let at = 0; at < size; at += BATCH) {
+    write(() => Math.min(i++, size - 1));
+    table.upsert(BATCH, 0);
+  }
+  const there = walk(size);
+  const entries = { size, bytes: table.bytes / size };
+  return [
+    { ...entries, name: 'Table lookup, found', prepare: () => write(there), work: () => table.lookup(BATCH) },
+    {
+      ...entries,
+      name: 'Table lookup, not found',
+      prepare: () => write(() => size + there()),
+      work: () => table.lookup(BATCH),
+    },
+    { ...entries, name: 'Table upsert, found', prepare: () => write(there), work: () => table.upsert(BATCH, 1) },
+  ];
+}
+
+const cases = SIZES.flatMap((size) => tableCases(size));
+const results = measure(cases);
+console.log('what                              entries    ns   bytes an entry');
+cases.forEach(({ name, size, bytes }, i) => {
+  console.log(
+    `${name.padEnd(28)} ${String(size).padStart(12)} ${results[i]!.toFixed(1).padStart(5)} ${bytes.toFixed(1).padStart(16)}`,
+  );
+});

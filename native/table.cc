@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -49,6 +51,12 @@ void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uin
   const uint32_t buckets = bucketsFor(shape.capacity);
   const size_t controlAt = lined(base + sizeof(TableHeader)) - base;
   const size_t entriesAt = controlAt + lined(size_t{buckets} * 16);
+  // A lookup at random in a large table costs two misses of the TLB as well, which huge pages save. Advice
+  // only: what the kernel does with it is its business.
+  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
+  const uintptr_t from = (base + kHuge - 1) / kHuge * kHuge, to = (base + memory.size()) / kHuge * kHuge;
+  // SAFETY: whole pages between the memory's ends; the advice does not change what they hold.
+  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
   // SAFETY: aligned to 8 and, by bytes(), longer than a header.
   auto* header = reinterpret_cast<TableHeader*>(memory.data());
   *header = {};

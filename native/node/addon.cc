@@ -8,6 +8,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitDevice(env, exports);
+  potemkin::InitFlow(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitTable(env, exports);
   return exports;

@@ -6,6 +6,7 @@
 namespace potemkin {
 
 void InitDevice(Napi::Env env, Napi::Object exports);
+void InitFlow(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
 

@@ -13,3 +13,15 @@ export const FLOW = {
   /** From inside: the same 5-tuple is in use towards the outside by another universe, so it must not be forwarded. */
   collides: 16,
 } as const;
+
+/** What the flow table makes of a packet: which of FlowTable's outputs it leaves by. */
+export const DISPOSITION = {
+  /** It belongs to a flow. */
+  known: 0,
+  /** It may open one. Further packets of the same flow in the same turn are new as well, and have the same flow column. */
+  new: 1,
+  /** It belongs to none and may open none: its flow column is 0. */
+  stray: 2,
+  /** It might open one, but the table is full: its flow column is 0. */
+  full: 3,
+} as const;

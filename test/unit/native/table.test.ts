@@ -22,10 +22,10 @@ function get(table: Table, a: number, b: number, now = 0): number {
 t.test('a key is new once, and keeps its slot and value', async (t) => {
   const table = make();
   const first = put(table, 1, 2);
-  t.match(first, { fresh: 1 });
+  t.has(first, { fresh: 1 });
   table.values[first.slot * table.stride] = 42;
   for (let i = 0; i < 999; i++) put(table, 5, i);
-  t.match(put(table, 1, 2), { fresh: 0, slot: first.slot });
+  t.has(put(table, 1, 2), { fresh: 0, slot: first.slot });
   t.equal(table.values[first.slot * table.stride], 42);
   t.equal(get(table, 2, 1), -1);
   t.equal(table.size, 1000);
@@ -76,7 +76,7 @@ t.test('what is older than the timeout is gone, swept or not', async (t) => {
   table.values[slot * table.stride] = 42;
   t.not(get(table, 1, 2, 160), -1);
   t.equal(get(table, 1, 2, 161), -1);
-  t.match(put(table, 1, 2, 161), { fresh: 1 });
+  t.has(put(table, 1, 2, 161), { fresh: 1 });
   t.equal(table.values[slot * table.stride], 0);
   t.equal(table.sweep(221), 0);
   t.equal(table.sweep(222), 1);

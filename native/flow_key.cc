@@ -1,0 +1,106 @@
+#include "flow_key.h"
+
+#include <span>
+
+namespace potemkin {
+
+namespace {
+
+constexpr uint16_t kEchoReply = 0, kEchoRequest = 8;
+constexpr uint32_t kIpHeader = 20, kIcmpHeader = 8, kQuoted = 8;
+
+bool isIcmpError(uint16_t typeAndCode) {
+  switch (typeAndCode >> 8) {
+    case 3:
+    case 4:
+    case 5:
+    case 11:
+    case 12:
+      return true;
+    default:
+      return false;
+  }
+}
+
+uint16_t read16(std::span<const uint8_t> bytes, size_t at) {
+  return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+
+uint32_t read32(std::span<const uint8_t> bytes, size_t at) {
+  return static_cast<uint32_t>(read16(bytes, at)) << 16 | read16(bytes, at + 2);
+}
+
+// A row's bytes; none if its columns point out of the table.
+std::span<const uint8_t> bytesOf(const Packets& packets, uint32_t row) {
+  const size_t start = packets.start()[row], length = packets.length()[row];
+  if (start > kTableBytes || length > kTableBytes - start) return {};
+  // SAFETY: start and length were just seen to lie in the table.
+  return {packets.base + start, length};
+}
+
+// The packet that an ICMP error quotes: an IPv4 header and at least 8 bytes (RFC 792), which is as far as the
+// ports and the echo identifier go.
+bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
+  const size_t at = ipHeader + kIcmpHeader;
+  if (packet.size() < at + kIpHeader + kQuoted) return false;
+  const auto quoted = packet.subspan(at);
+  const size_t header = (quoted[0] & 15u) * 4;
+  if (quoted[0] >> 4 != 4 || header < kIpHeader || quoted.size() < header + kQuoted) return false;
+  // Of a later fragment what follows is no transport header.
+  if ((read16(quoted, 6) & 0x1fff) != 0) return false;
+  tuple.src = read32(quoted, 12);
+  tuple.dst = read32(quoted, 16);
+  tuple.proto = quoted[9];
+  tuple.sport = read16(quoted, header);
+  tuple.dport = read16(quoted, header + (tuple.proto == kIcmp ? 4 : 2));
+  return true;
+}
+
+}  // namespace
+
+Subject subjectOf(const Tuple& tuple) {
+  Subject subject{};
+  FlowKey& key = subject.key;
+  key[kProto] = tuple.proto;
+  if (tuple.proto == kTcp || tuple.proto == kUdp) {
+    subject.some = true;
+    subject.fromHigh = tuple.src != tuple.dst ? tuple.src > tuple.dst : tuple.sport > tuple.dport;
+    key[kPorts] = subject.fromHigh ? uint32_t{tuple.dport} << 16 | tuple.sport
+                                   : uint32_t{tuple.sport} << 16 | tuple.dport;
+  } else if (tuple.proto == kIcmp) {
+    const uint16_t type = tuple.sport >> 8;
+    subject.some = type == kEchoRequest || type == kEchoReply;
+    subject.fromHigh = type == kEchoReply;
+    key[kPorts] = tuple.dport;
+  }
+  key[kLow] = subject.fromHigh ? tuple.dst : tuple.src;
+  key[kHigh] = subject.fromHigh ? tuple.src : tuple.dst;
+  return subject;
+}
+
+Subject subjectOfRow(const Packets& packets, uint32_t row) {
+  const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
+                    packets.proto()[row]};
+  if (tuple.proto == kIcmp && isIcmpError(tuple.sport)) {
+    Tuple quoted;
+    if (!quotedBy(bytesOf(packets, row), packets.ipHeader()[row], quoted) || quoted.src != tuple.dst)
+      return {};
+    Subject subject = subjectOf(quoted);
+    subject.fromHigh = !subject.fromHigh;
+    subject.error = true;
+    return subject;
+  }
+  Subject subject = subjectOf(tuple);
+  subject.opens = tuple.proto == kUdp || (tuple.proto == kIcmp && tuple.sport >> 8 == kEchoRequest) ||
+                  (tuple.proto == kTcp && (packets.tcpFlags()[row] & (kSyn | kAck | kRst | kFin)) == kSyn);
+  return subject;
+}
+
+bool identification(const Packets& packets, uint32_t row, uint16_t& id) {
+  const auto packet = bytesOf(packets, row);
+  if (packet.size() < kIpHeader) return false;
+  id = read16(packet, 4);
+  return true;
+}
+
+}  // namespace potemkin

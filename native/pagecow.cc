@@ -55,6 +55,19 @@ void Each(size_t count, Step step) {
   }
 }
 
+// Runs step(clone, offset, at) for each window of a batch, `at` being where it lies in the packed bytes.
+template <typename Step>
+void EachWindow(std::span<const uint32_t> clones, std::span<const double> offsets, size_t length,
+                size_t bytes, Step step) {
+  if (offsets.size() < clones.size() || (length != 0 && bytes / length < clones.size())) {
+    throw PoolFailure(pool::kRange, "the batch is longer than its offsets or its bytes");
+  }
+  Each(clones.size(), [&](size_t i) {
+    if (!IsOffset(offsets[i])) throw PoolFailure(pool::kRange, "an offset is not a whole number");
+    step(clones[i], static_cast<uint64_t>(offsets[i]), i * length);
+  });
+}
+
 }  // namespace
 
 PagePool::PagePool(const PoolLimits& limits, ScanMethod method)
@@ -202,23 +215,15 @@ void PagePool::Touch(uint32_t number, std::span<const uint32_t> pages) {
 
 void PagePool::Gather(std::span<const uint32_t> clones, std::span<const double> offsets, size_t length,
                       std::span<uint8_t> into) {
-  if (offsets.size() < clones.size() || (length != 0 && into.size() / length < clones.size())) {
-    throw PoolFailure(pool::kRange, "the batch is longer than its offsets or its bytes");
-  }
-  Each(clones.size(), [&](size_t i) {
-    if (!IsOffset(offsets[i])) throw PoolFailure(pool::kRange, "an offset is not a whole number");
-    Read(clones[i], static_cast<uint64_t>(offsets[i]), into.subspan(i * length, length));
+  EachWindow(clones, offsets, length, into.size(), [&](uint32_t clone, uint64_t offset, size_t at) {
+    Read(clone, offset, into.subspan(at, length));
   });
 }
 
 void PagePool::Scatter(std::span<const uint32_t> clones, std::span<const double> offsets, size_t length,
                        std::span<const uint8_t> from) {
-  if (offsets.size() < clones.size() || (length != 0 && from.size() / length < clones.size())) {
-    throw PoolFailure(pool::kRange, "the batch is longer than its offsets or its bytes");
-  }
-  Each(clones.size(), [&](size_t i) {
-    if (!IsOffset(offsets[i])) throw PoolFailure(pool::kRange, "an offset is not a whole number");
-    Write(clones[i], static_cast<uint64_t>(offsets[i]), from.subspan(i * length, length));
+  EachWindow(clones, offsets, length, from.size(), [&](uint32_t clone, uint64_t offset, size_t at) {
+    Write(clone, offset, from.subspan(at, length));
   });
 }
 

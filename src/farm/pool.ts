@@ -15,7 +15,7 @@ const SCAN = { auto: 0, ioctl: 1, pagemap: 2 } as const;
 export interface PoolOptions {
   /** Bytes that all clones together may cost: copied pages, page tables, bookkeeping. */
   readonly budget: number;
-  /** Bytes of delta that one clone may have. Default: the whole budget. */
+  /** Bytes of delta that one clone may have. Default: as many as the budget allows. */
   readonly cap?: number;
   /** Clones at once. Default: as many as vm.max_map_count has room for, which is also the most. */
   readonly clones?: number;
@@ -51,7 +51,7 @@ export class Pool {
 
   /** @throws RangeError if a limit is not a whole number above 0; PoolError. */
   constructor(options: PoolOptions) {
-    const { budget, cap = budget, clones = Number.MAX_SAFE_INTEGER, scan = 'auto' } = options;
+    const { budget, cap = Number.MAX_SAFE_INTEGER, clones = Number.MAX_SAFE_INTEGER, scan = 'auto' } = options;
     for (const [name, limit] of Object.entries({ budget, cap, clones })) {
       if (!Number.isSafeInteger(limit) || limit <= 0) {
         throw new RangeError(`${name} must be a whole number above 0, not ${limit}`);

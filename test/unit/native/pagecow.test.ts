@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import {
@@ -86,6 +86,22 @@ t.test('images', (t) => {
     const said = execFileSync('python3', ['-c', python], { stdio: ['ignore', 'pipe', 'inherit', image.fd] });
     t.equal(said.toString().trim(), 'EPERM EPERM EPERM EPERM 15');
     t.end();
+  });
+
+  t.test('are not sealed while a process has them mapped for writing', async (t) => {
+    const { pool } = rig(t);
+    const image = pool.createImage(PAGE_SIZE);
+    const script = 'import mmap; m = mmap.mmap(3, 4096); m[0] = 65; print("mapped", flush=True); input()';
+    const guest = spawn('python3', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit', image.fd] });
+    await once(guest.stdout!, 'data');
+    refused(t, 'POOL_BUSY', () => image.seal());
+    t.equal(image.sealed, false);
+    guest.stdin!.end('\n');
+    await once(guest, 'exit');
+    image.seal();
+    const read = new Uint8Array(1);
+    image.clone().read(0, read);
+    t.equal(read[0], 65);
   });
 
   t.test('are adopted by another pool only if sealed', (t) => {
@@ -382,6 +398,33 @@ for (const scan of ['auto', 'ioctl', 'pagemap'] as const) {
     t.equal(clone.measure(), dirty.length * PAGE_SIZE);
     clone.reset();
     t.strictSame(clone.dirtyRanges(), []);
+    t.end();
+  });
+}
+
+for (const scan of ['auto', 'pagemap'] as const) {
+  t.test(`measure finds what was written behind the pool's back, by ${scan}`, (t) => {
+    const { pool, image } = rig(t, { scan, budget: 20 * PAGE_SIZE });
+    const clone = image.clone();
+    const [, start] = readFileSync('/proc/self/maps', 'utf8').match(/^(\w+)-.*memfd:potemkin-image/m)!;
+    const memory = openSync('/proc/self/mem', 'r+');
+    t.teardown(() => closeSync(memory));
+    for (let page = 10; page < 40; page++) {
+      writeSync(memory, bytes(77), 0, 1, Number.parseInt(start!, 16) + page * PAGE_SIZE);
+    }
+    t.equal(clone.delta, 0);
+    t.equal(pool.measure().delta, 30 * PAGE_SIZE);
+    t.equal(clone.delta, 30 * PAGE_SIZE);
+    t.strictSame(clone.dirtyRanges(), [{ offset: 10 * PAGE_SIZE, length: 30 * PAGE_SIZE }]);
+    // Beyond its budget, the pool takes what costs nothing and refuses what does.
+    clone.write(10 * PAGE_SIZE, bytes(1));
+    refused(t, 'POOL_BUDGET', () => clone.write(0, bytes(1)));
+    refused(t, 'POOL_BUDGET', () => image.clone());
+    clone.reset();
+    const read = bytes(0);
+    clone.read(20 * PAGE_SIZE, read);
+    t.equal(read[0], 21);
+    clone.write(0, bytes(1));
     t.end();
   });
 }

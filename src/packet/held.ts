@@ -23,7 +23,7 @@ const FIRST_BYTES = 512;
  * is then used again, so holding costs no allocation per packet.
  */
 export class HeldPackets {
-  readonly limits: Required<HeldLimits>;
+  limits!: Required<HeldLimits>;
   /** Packets held now, and their bytes. */
   count = 0;
   bytes = 0;
@@ -35,7 +35,12 @@ export class HeldPackets {
   private columns: (Uint8Array | Uint16Array | Uint32Array)[] = [];
   private columnsOf: Packets | undefined;
 
-  constructor({ packets, bytes = packets * SLOT }: HeldLimits) {
+  constructor(limits: HeldLimits) {
+    this.limit(limits);
+  }
+
+  /** Sets other limits. What is held already stays. */
+  limit({ packets, bytes = packets * SLOT }: HeldLimits): void {
     this.limits = { packets, bytes };
   }
 

@@ -37,11 +37,19 @@ export function checkGraph(
     classNames: () => registry.names,
   });
   const context = { folder: dirname(source.file) };
-  const configs = flat.elements.map((element) => {
+  const ports = (element: number, end: 'from' | 'to') =>
+    flat.connections.reduce((most, { [end]: at }) => Math.max(most, at.element === element ? at.port + 1 : 0), 0);
+  const configs = flat.elements.map((element, number) => {
     const known = registry.get(element.class);
     if (!known) return {} as ConfigOf<Spec>;
     const read = configure(known.spec, element.class, element.arguments, element.position, context);
     diagnostics.push(...read.diagnostics);
+    const wrong =
+      read.diagnostics.length === 0 &&
+      known.spec.validate?.(read.config, { inputs: ports(number, 'to'), outputs: ports(number, 'from') });
+    if (wrong) {
+      diagnostics.push({ position: element.position, severity: 'error', message: `${element.class}: ${wrong}` });
+    }
     return read.config as ConfigOf<Spec>;
   });
 

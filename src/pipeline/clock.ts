@@ -39,17 +39,22 @@ export class Clock {
     return this.next;
   }
 
-  after(seconds: number, run: () => void): void {
-    this.add({ at: this.now + seconds, every: 0, run });
+  /** @returns a function that cancels the timer. */
+  after(seconds: number, run: () => void): () => void {
+    return this.add({ at: this.now + seconds, every: 0, run });
   }
 
-  every(seconds: number, run: () => void): void {
-    this.add({ at: this.now + seconds, every: seconds, run });
+  /** @returns a function that cancels the timer. */
+  every(seconds: number, run: () => void): () => void {
+    return this.add({ at: this.now + seconds, every: seconds, run });
   }
 
-  private add(timer: Timer): void {
+  private add(timer: Timer): () => void {
     this.timers.add(timer);
     this.schedule();
+    return () => {
+      if (this.timers.delete(timer)) this.schedule();
+    };
   }
 
   private schedule(): void {

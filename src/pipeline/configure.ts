@@ -6,6 +6,13 @@ import { type Key, type ValueContext, ValueError } from './values.js';
 /** How a key is written in a graph: `dryRun` is DRY_RUN. */
 export const keyword = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase();
 
+/** The position `offset` characters into a text. */
+function shift({ file, line, column }: Position, text: string, offset: number): Position {
+  const lines = text.slice(0, offset).split('\n');
+  const last = lines.at(-1)!.length;
+  return { file, line: line + lines.length - 1, column: lines.length === 1 ? column + last : last + 1 };
+}
+
 /**
  * Reads an element's arguments by its spec.
  * @returns the values, and what is wrong: unknown or doubled keys, missing ones, values that do not fit.
@@ -34,7 +41,7 @@ export function configure<S extends Spec>(
       else values[name] = value;
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      complain(at, `${key.rest ? '' : `${keyword(name)}: `}${error.message}, not '${text}'`);
+      complain(shift(at, text, error.offset), `${key.rest ? '' : `${keyword(name)}: `}${error.message}, not '${text}'`);
       values[name] ??= undefined;
     }
   };

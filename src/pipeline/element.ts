@@ -2,6 +2,7 @@ import type { Batch } from '../packet/batch.js';
 import type { Packets } from '../packet/packets.js';
 import type { Clock } from './clock.js';
 import type { EngineEvent } from './events.js';
+import type { Handlers } from './handlers.js';
 import type { Link } from './link.js';
 import type { AnyPorts, ConfigOf, MetricSpec, Spec } from './spec.js';
 import type { Counter, Gauge, Histogram } from './stats.js';
@@ -14,6 +15,8 @@ export interface Services {
   readonly seed: bigint;
   /** The one instance of a class that the elements of this engine share. */
   shared<T>(of: new (services: Services) => T): T;
+  /** Reads and writes what elements show by name. */
+  readonly handlers: Handlers;
   /** Tells the control plane what happened. Bounded: a flood of events is cut and counted. */
   event(event: EngineEvent): void;
   /** Asks for a turn, from a callback that runs outside of one. */
@@ -64,7 +67,12 @@ export interface Drop {
   add(row: number): void;
   /** Ends all rows of a batch. */
   addAll(batch: Batch): void;
+  /** Counts packets that have no row: held ones that are given up, copies for which the table had no room. */
+  lose(count: number): void;
+  /** All that ended here. */
   readonly value: number;
+  /** Those of them that were rows. */
+  readonly rows: number;
 }
 
 /** What the engine needs to know of an element, whatever its spec. */

@@ -5,6 +5,7 @@ import type { CheckedGraph } from './check.js';
 import { Clock } from './clock.js';
 import type { AnyElement, Services } from './element.js';
 import { type EngineEvent, EventGate } from './events.js';
+import { Handlers } from './handlers.js';
 import type { Link } from './link.js';
 import { makeGraph } from './make.js';
 import type { Registry } from './registry.js';
@@ -39,6 +40,7 @@ export class Engine {
   readonly clock: Clock;
   readonly packets = new Packets();
   readonly services: Services;
+  readonly handlers: Handlers;
   private readonly incoming: readonly (readonly Link[])[];
   private readonly pulling: readonly AnyElement[];
   private readonly settling: readonly AnyElement[];
@@ -65,6 +67,9 @@ export class Engine {
         if (!shared.has(of)) shared.set(of, new of(engine.services));
         return shared.get(of) as T;
       },
+      get handlers() {
+        return engine.handlers;
+      },
       event: (event) => {
         if (this.gate.admits(performance.now() / 1000)) options.onEvent?.(event);
       },
@@ -73,6 +78,8 @@ export class Engine {
     const { elements, links } = makeGraph(graph, registry, this.services, this.stats);
     this.elements = elements;
     this.links = links;
+    this.handlers = new Handlers(this);
+    this.handlers.define('stop', { write: () => this.halt() });
     this.incoming = graph.order.map((number) => links.filter((link) => link.to.element === elements[number]));
     this.pulling = elements.filter((element) => element.pull);
     this.settling = elements.filter((element) => element.settle);
@@ -197,7 +204,7 @@ export class Engine {
     const outputs = this.outputs(element);
     const ends = () =>
       outputs.reduce((sum, link) => sum + link.count, element.sent + element.held) +
-      Object.values(element.drops).reduce((sum, drop) => sum + drop.value, 0);
+      Object.values(element.drops).reduce((sum, drop) => sum + drop.rows, 0);
     const before = ends();
     const taken = this.packets.used;
     const result = call();

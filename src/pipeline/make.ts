@@ -8,6 +8,7 @@ import type { Counter, Stats } from './stats.js';
 
 /** The row itself needs no care: the engine takes all rows back. */
 class CountedDrop implements Drop {
+  rows = 0;
   private readonly counter: Counter;
 
   constructor(counter: Counter) {
@@ -15,11 +16,17 @@ class CountedDrop implements Drop {
   }
 
   add(_row: number): void {
+    this.rows++;
     this.counter.add(1);
   }
 
   addAll(batch: Batch): void {
+    this.rows += batch.count;
     this.counter.add(batch.count);
+  }
+
+  lose(count: number): void {
+    this.counter.add(count);
   }
 
   get value(): number {

@@ -31,6 +31,11 @@ export interface Spec {
   readonly inputs: Ports;
   readonly outputs: Ports;
   readonly config: Readonly<Record<string, Key<unknown>>>;
+  /**
+   * What no key can check alone: keys against each other and against the ports in use.
+   * @returns what is wrong, if anything.
+   */
+  validate?(config: Readonly<Record<string, unknown>>, ports: { inputs: number; outputs: number }): string | undefined;
   /** Every reason for which it drops packets. */
   readonly drops: Readonly<Record<string, string>>;
   readonly metrics?: Readonly<Record<string, MetricSpec>>;

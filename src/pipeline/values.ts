@@ -29,7 +29,15 @@ export interface Key<T> {
 }
 
 /** A value that does not fit its key. The message says what was expected; the caller adds where and what came. */
-export class ValueError extends Error {}
+export class ValueError extends Error {
+  /** Where in the text the error is, if that is known. */
+  readonly offset: number;
+
+  constructor(message: string, offset = 0) {
+    super(message);
+    this.offset = offset;
+  }
+}
 
 function key<T>(
   type: string,
@@ -152,6 +160,49 @@ export function rate(fallback: number | undefined, doc: string): Key<number> {
     if (value === undefined) throw new ValueError('expected a number per second such as 1000 or 10k');
     return value;
   });
+}
+
+/** Bytes per second: 20000, 20kBps; bits with a small b: 384kbps. */
+export function bandwidth(fallback: number | undefined, doc: string): Key<number> {
+  return key('bandwidth', doc, fallback, (text) => {
+    const [, amount, unit] = /^(.*?)\s*([Bb])?(?:ps|\/s)?$/.exec(text)!;
+    const value = scaled(amount!, SCALE);
+    if (value === undefined) throw new ValueError('expected bytes per second such as 20000, 20kBps or 384kbps');
+    return unit === 'b' ? value / 8 : value;
+  });
+}
+
+/** A number of things, or -1 for no limit, which is the value Infinity. */
+export function limit(fallback: number | undefined, doc: string): Key<number> {
+  return key(
+    'count or -1',
+    doc,
+    fallback,
+    (text) => {
+      if (/^-\d+$/.test(text)) return Number.POSITIVE_INFINITY;
+      const value = scaled(text, SCALE);
+      if (value === undefined || !Number.isInteger(value))
+        throw new ValueError('expected a whole number, or -1 for all');
+      return value;
+    },
+    (value) => (value === Number.POSITIVE_INFINITY ? '-1' : String(value)),
+  );
+}
+
+/** Bytes: a string, or hexadecimal as in `\<45000014>`. */
+export function data(fallback: Uint8Array | undefined, doc: string, most: number): Key<Uint8Array> {
+  return key(
+    'bytes',
+    doc,
+    fallback,
+    (text) => {
+      const hex = /^\\<([\s0-9a-fA-F]*)>$/.exec(text)?.[1];
+      const value = hex === undefined ? Buffer.from(text, 'latin1') : Buffer.from(hex.replace(/\s/g, ''), 'hex');
+      if (value.length > most) throw new ValueError(`expected at most ${most} bytes`);
+      return value;
+    },
+    (value) => `\\<${Buffer.from(value).toString('hex')}>`,
+  );
 }
 
 export function boolean(fallback: boolean | undefined, doc: string): Key<boolean> {

@@ -107,6 +107,8 @@ export function rig<E extends AnyElement>(
   );
   const read = configure(Class.spec, Class.name, args, position, { folder: options.folder ?? '.' });
   if (read.diagnostics.length > 0) throw new Error(read.diagnostics.map(({ message }) => message).join('\n'));
+  const wrong = Class.spec.validate?.(read.config, { inputs: inputs.length, outputs: outputs.length });
+  if (wrong) throw new Error(`${Class.name}: ${wrong}`);
 
   const element = (name: string, className: string) => ({
     name,

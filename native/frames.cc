@@ -12,6 +12,12 @@
 
 namespace potemkin {
 
+namespace {
+
+constexpr int kSendBuffer = 4 << 20;
+
+}  // namespace
+
 std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<uint8_t, 6>& mac) {
   const std::string tried = "opening a packet socket to send on " + interface;
   // Protocol 0: it receives nothing.
@@ -27,7 +33,7 @@ std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<
   return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.neighbour = to});
 }
 
-std::unique_ptr<Device> OpenFrames(Fd fd) {
+std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before) {
   int type = 0;
   int domain = 0;
   socklen_t size = sizeof type;
@@ -37,14 +43,21 @@ std::unique_ptr<Device> OpenFrames(Fd fd) {
   }
   if (type != SOCK_DGRAM || domain != AF_UNIX)
     throw IoError("opening a frame socket that is no unix datagram socket", EINVAL);
-  return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.before = ETH_HLEN});
+  return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.before = before});
 }
 
 std::pair<Fd, Fd> FramePair() {
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
     Fail("making a pair of frame sockets");
-  return {Fd(fds[0]), Fd(fds[1])};
+  std::pair<Fd, Fd> pair{Fd(fds[0]), Fd(fds[1])};
+  for (const int fd : fds) {
+    // The default holds some 250 packets. Without CAP_NET_ADMIN the system's limit has to do.
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) != 0) {
+      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+    }
+  }
+  return pair;
 }
 
 }  // namespace potemkin

@@ -13,9 +13,10 @@ namespace potemkin {
 // Sends IPv4 packets by an interface to one neighbour's MAC address. It receives nothing.
 std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<uint8_t, 6>& mac);
 
-// Ethernet frames over an open unix datagram socket, one a datagram; takes the descriptor over. The rows'
-// `start` is that of the Ethernet header.
-std::unique_ptr<Device> OpenFrames(Fd fd);
+// Packets over an open unix datagram socket, one a datagram; takes the descriptor over. `before` bytes, at
+// most kHeadroom, are in front of the IPv4 header: the 14 of an Ethernet frame, with which the row then
+// starts.
+std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before);
 
 // Two connected unix datagram sockets: one for OpenFrames, the other for `qemu -netdev dgram`.
 std::pair<Fd, Fd> FramePair();

@@ -157,7 +157,8 @@ std::unique_ptr<Device> OpenLinkFrom(const Napi::CallbackInfo& info) {
 }
 
 std::unique_ptr<Device> OpenFramesFrom(const Napi::CallbackInfo& info) {
-  return OpenFrames(Fd(static_cast<int>(TakeInteger(info[0], "fd", INT32_MAX))));
+  const auto fd = static_cast<int>(TakeInteger(info[0], "fd", INT32_MAX));
+  return OpenFrames(Fd(fd), static_cast<uint32_t>(TakeInteger(info[1], "before", kHeadroom)));
 }
 
 std::unique_ptr<Device> OpenTunFrom(const Napi::CallbackInfo& info) {

@@ -69,9 +69,12 @@ export interface DeviceNative {
   openClaim(protocol: number): NativeDevice;
   /** Sends packets by an interface to the neighbour with this MAC address (6 bytes). It receives nothing. */
   openLink(name: string, mac: Uint8Array): NativeDevice;
-  /** Ethernet frames over a unix datagram socket, which is taken over. `start` is that of the Ethernet header. */
-  openFrames(fd: number): NativeDevice;
-  /** Two connected unix datagram sockets. The caller owns both. */
+  /**
+   * Packets over a unix datagram socket, which is taken over. Each has `before` bytes in front of its IPv4 header:
+   * 14 for a clone's NIC, whose rows then start with the Ethernet header; 0 for bare IPv4.
+   */
+  openFrames(fd: number, before: number): NativeDevice;
+  /** Two connected unix datagram sockets, for openFrames and whoever is at the other end. The caller owns both. */
   framePair(): [ours: number, theirs: number];
   /** A TUN interface of this name, made in the namespace of this thread, gone when it is closed. */
   openTun(name: string): NativeDevice;

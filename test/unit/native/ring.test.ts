@@ -238,7 +238,7 @@ t.test('a TUN device passes packets both ways', { skip }, async (t) => {
 });
 
 t.test('frames pass a pair of unix sockets', async (t) => {
-  const [one, other] = native.framePair().map((fd) => native.openFrames(fd)) as [NativeDevice, NativeDevice];
+  const [one, other] = native.framePair().map((fd) => native.openFrames(fd, 14)) as [NativeDevice, NativeDevice];
   t.teardown(() => one.close());
   t.teardown(() => other.close());
   const sent = [new Uint8Array(60).fill(1), new Uint8Array(MAX_PACKET + 14).fill(2)];
@@ -251,7 +251,7 @@ t.test('frames pass a pair of unix sockets', async (t) => {
     sent,
   );
   t.match(received, Array(2).fill({ fault: FAULT.none }));
-  t.throws(() => native.openFrames(0x7fffffff), { code: 'EBADF' });
+  t.throws(() => native.openFrames(0x7fffffff, 14), { code: 'EBADF' });
 });
 
 t.test('a closed device throws, and leaves no descriptor open', { skip }, async (t) => {
@@ -265,7 +265,7 @@ t.test('a closed device throws, and leaves no descriptor open', { skip }, async 
       left(() => native.openClaim(47)),
       left(() => native.openTun('tun7')),
       right(() => native.openLink('leg', new Uint8Array(6))),
-      ...native.framePair().map((fd) => native.openFrames(fd)),
+      ...native.framePair().map((fd) => native.openFrames(fd, 14)),
     ];
     for (const device of devices) {
       device.onReadable(() => {});
@@ -285,7 +285,7 @@ t.test('a closed device throws, and leaves no descriptor open', { skip }, async 
 });
 
 t.test('arguments out of range are refused', async (t) => {
-  const [device, other] = native.framePair().map((fd) => native.openFrames(fd)) as [NativeDevice, NativeDevice];
+  const [device, other] = native.framePair().map((fd) => native.openFrames(fd, 14)) as [NativeDevice, NativeDevice];
   t.teardown(() => device.close());
   t.teardown(() => other.close());
   const table = new Packets();

@@ -4,13 +4,16 @@
  *   npm run generate              write them
  *   npm run generate -- --check   exit 1 if one differs
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { columnsHeader } from './generate/columns.js';
 import { elementsIndex } from './generate/elements.js';
+import { REFERENCE, referencePages } from './generate/reference.js';
 
 const files: [path: string, text: string][] = [
   ['native/columns.h', columnsHeader()],
   ['src/elements/index.ts', elementsIndex()],
+  ...(await referencePages()),
 ];
 
 const check = process.argv.includes('--check');
@@ -25,6 +28,17 @@ for (const [path, text] of files) {
   if (current === text) continue;
   drifted++;
   if (check) console.error(`${path} is not what \`npm run generate\` writes`);
-  else writeFileSync(path, text);
+  else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
+// The page of an element that is no more.
+for (const name of readdirSync(REFERENCE)) {
+  const path = `${REFERENCE}/${name}`;
+  if (files.some(([each]) => each === path)) continue;
+  drifted++;
+  if (check) console.error(`${path} describes no element`);
+  else rmSync(path);
 }
 process.exitCode = check && drifted > 0 ? 1 : 0;

@@ -13,6 +13,8 @@ const spec = {
 } as const satisfies Spec;
 
 /**
+ * Colors are how one part of a graph leaves a note for another; this is where the note is read.
+ *
  * @example
  *   FromDump(in.pcap) -> Paint(1) -> CheckPaint(1) -> Discard;
  */

@@ -4,12 +4,13 @@ import { Packets } from '../packet/packets.js';
 import type { CheckedGraph } from './check.js';
 import { Clock } from './clock.js';
 import type { AnyElement, Services } from './element.js';
+import { ConservationError, ElementError } from './errors.js';
 import { type EngineEvent, EventGate } from './events.js';
 import { Handlers } from './handlers.js';
 import type { Link } from './link.js';
 import { makeGraph } from './make.js';
 import type { Registry } from './registry.js';
-import { Stats } from './stats.js';
+import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
 
 export interface EngineOptions {
   /** Default: drawn at random. */
@@ -25,8 +26,8 @@ export interface EngineOptions {
 const TURNS = 64;
 const SLICE = 0.002;
 
-/** An element ended more or fewer rows than it was given. */
-export class ConservationError extends Error {}
+/** Seconds. */
+const TURN_BUCKETS = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
 
 /**
  * Runs a graph. One turn is: sources and holding elements bring packets in, all elements pass them on in
@@ -41,15 +42,24 @@ export class Engine {
   readonly packets = new Packets();
   readonly services: Services;
   readonly handlers: Handlers;
+  /** Events of kind `error` so far, whether or not they were passed on. */
+  errors = 0;
   private readonly incoming: readonly (readonly Link[])[];
   private readonly pulling: readonly AnyElement[];
   private readonly settling: readonly AnyElement[];
+  private readonly holding: readonly AnyElement[];
   private readonly finite: readonly AnyElement[];
+  private readonly suppressed: Counter;
+  private readonly turns: Counter;
+  private readonly turnSeconds: Histogram;
+  private readonly lastTurn: Gauge;
   private readonly gate = new EventGate();
   private readonly checked: boolean;
   private wakeUp: (() => void) | undefined;
   private woken = false;
   private stopping = false;
+  /** The element that runs now, or ran last: whose exception it is. */
+  private current: AnyElement | undefined;
 
   constructor(graph: CheckedGraph, registry: Registry, options: EngineOptions = {}) {
     this.checked = options.checked ?? process.env['POTEMKIN_CHECKED'] === '1';
@@ -71,7 +81,9 @@ export class Engine {
         return engine.handlers;
       },
       event: (event) => {
+        if (event.kind === 'error') this.errors++;
         if (this.gate.admits(performance.now() / 1000)) options.onEvent?.(event);
+        else this.suppressed.add(1);
       },
       wake: () => this.wake(),
     };
@@ -83,8 +95,13 @@ export class Engine {
     this.incoming = graph.order.map((number) => links.filter((link) => link.to.element === elements[number]));
     this.pulling = elements.filter((element) => element.pull);
     this.settling = elements.filter((element) => element.settle);
+    this.holding = this.pulling.filter((element) => element.waiting !== undefined);
     this.finite = elements.filter((element) => element.ended !== undefined);
-    const sources = elements.filter((element) => element.pull && element.waiting === undefined);
+    this.suppressed = this.stats.counter('suppressed_events', 'events of elements that came too fast to be told', {});
+    this.turns = this.stats.counter('turns', 'turns that the data plane has run', {});
+    this.turnSeconds = this.stats.histogram('turn_duration_seconds', 'how long turns take', {}, TURN_BUCKETS);
+    this.lastTurn = this.stats.gauge('last_turn_timestamp_seconds', 'when the last turn ended', {});
+    const sources = this.pulling.filter((element) => element.waiting === undefined);
     if (!options.clock && sources.length > 0 && sources.every((element) => element.setsClock)) {
       clock = new Clock({ virtual: true });
     }
@@ -97,8 +114,8 @@ export class Engine {
       try {
         await element.start?.();
       } catch (error) {
-        await Promise.allSettled(this.elements.slice(0, i + 1).map((each) => each.stop?.()));
-        throw error;
+        await Promise.allSettled(this.elements.slice(0, i + 1).map(async (each) => each.stop?.()));
+        throw new ElementError(element, error);
       }
     }
   }
@@ -111,18 +128,13 @@ export class Engine {
     if (failed.length > 1) throw new AggregateError(failed, failed.map(String).join('; '));
   }
 
-  /** Events that were cut because there were too many. */
-  get suppressedEvents(): number {
-    return this.gate.suppressed;
-  }
-
   /** Runs turns until `halt`, or until all finite sources have ended and nothing is left to do. */
   async run(): Promise<void> {
     while (!this.stopping) {
       const until = performance.now() + SLICE * 1000;
       let busy = true;
       for (let i = 0; i < TURNS && busy && !this.stopping; i++) {
-        busy = this.turn();
+        busy = this.timedTurn(this.pulling);
         if (performance.now() > until) break;
       }
       if (this.stopping) break;
@@ -134,18 +146,31 @@ export class Engine {
     }
   }
 
+  /**
+   * After `run`: lets go the packets that elements hold, while the sources bring no new ones.
+   * @param seconds how long it may take; what waits for something that does not come is left behind
+   */
+  async drain(seconds: number): Promise<void> {
+    const until = performance.now() + seconds * 1000;
+    while (this.holding.some((element) => element.waiting) && performance.now() < until) {
+      const busy = this.timedTurn(this.holding);
+      await new Promise((next) => (busy ? setImmediate(next) : setTimeout(next, 5)));
+    }
+  }
+
   /** Makes `run` return after the turn it is in. */
   halt(): void {
     this.stopping = true;
     this.wake();
   }
 
-  /** Runs one turn. Returns whether there was, or is, something to do. */
-  turn(): boolean {
+  /** Runs one turn, in which the given elements (default: all that can) bring packets in. Returns whether there was, or is, something to do. */
+  turn(pulling: readonly AnyElement[] = this.pulling): boolean {
     if (!this.clock.virtual) this.clock.advance(Date.now() / 1000);
     const { packets } = this;
     let more = false;
-    for (const element of this.pulling) {
+    for (const element of pulling) {
+      this.current = element;
       const max = Math.min(BATCH, packets.free);
       if (max === 0) {
         more = true;
@@ -157,13 +182,33 @@ export class Engine {
     for (const links of this.incoming) {
       for (const link of links) {
         if (link.count === 0) continue;
+        this.current = link.to.element;
         if (this.checked) this.conserve(link.to.element, link.count, () => link.flush());
         else link.flush();
       }
     }
-    if (moved) for (const element of this.settling) element.settle!();
+    if (moved) {
+      for (const element of this.settling) {
+        this.current = element;
+        element.settle!();
+      }
+    }
+    this.current = undefined;
     packets.reset();
     return more || moved;
+  }
+
+  private timedTurn(pulling: readonly AnyElement[]): boolean {
+    const start = performance.now();
+    try {
+      return this.turn(pulling);
+    } catch (error) {
+      throw this.current ? new ElementError(this.current, error) : error;
+    } finally {
+      this.turns.add(1);
+      this.turnSeconds.observe((performance.now() - start) / 1000);
+      this.lastTurn.set(Date.now() / 1000);
+    }
   }
 
   private finished(): boolean {

@@ -37,9 +37,8 @@ export type EngineEvent =
 const WINDOW = 1;
 const MOST = 500;
 
-/** Cuts a flood of events, and says how many it has cut. */
+/** Cuts a flood of events. */
 export class EventGate {
-  suppressed = 0;
   private since = Number.NEGATIVE_INFINITY;
   private passed = 0;
 
@@ -52,7 +51,6 @@ export class EventGate {
       this.passed++;
       return true;
     }
-    this.suppressed++;
     return false;
   }
 }

@@ -3,7 +3,7 @@ import { Counter } from '../../../src/elements/Counter.js';
 import { Discard } from '../../../src/elements/Discard.js';
 import type { Batch } from '../../../src/packet/batch.js';
 import { Element } from '../../../src/pipeline/element.js';
-import { ConservationError } from '../../../src/pipeline/engine.js';
+import { ConservationError } from '../../../src/pipeline/errors.js';
 import type { Spec } from '../../../src/pipeline/spec.js';
 import { count, seconds } from '../../../src/pipeline/values.js';
 import { rig } from '../rig.js';

@@ -1,0 +1,69 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { runDaemon } from '../../control/daemon.js';
+import { Failure } from '../../control/failure.js';
+import { parseListen } from '../../control/http.js';
+import { type Defines, load, takesGraph } from '../load.js';
+
+interface Options {
+  readonly define?: Defines;
+  readonly workers: number;
+  readonly netns?: string;
+  readonly listen: string;
+  readonly events?: 'text' | 'json' | 'off';
+  readonly seed?: bigint;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.');
+  return Number(text);
+}
+
+function seedNumber(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 0.');
+  return BigInt.asUintN(64, BigInt(text));
+}
+
+/** potemkin run: runs a graph. */
+export function run(): Command {
+  return takesGraph(new Command('run'))
+    .summary('runs a graph until a signal, or until its finite sources end')
+    .description(
+      `Runs a graph. It is checked first; if anything is wrong, nothing is started. The run ends with a signal (TERM or INT: queues are emptied and files closed; a second one ends it at once) or when all sources that can end, such as captures, have ended. The exit status is 1 if an element failed.`,
+    )
+    .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
+    .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
+    .option('--listen <host:port>', 'where to serve /metrics and /healthz, or off', '127.0.0.1:9477')
+    .addOption(
+      new Option(
+        '--events [format]',
+        'prints what happens, a line an event; the default is text on a terminal, else off',
+      )
+        .choices(['text', 'json', 'off'])
+        .preset('text'),
+    )
+    .option('--seed <n>', 'seeds everything that looks random, so that a replay can be repeated', seedNumber)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  potemkin run config/farm.click -D LOCAL=192.0.2.2 -D ROUTER=192.0.2.1 --netns potemkin
+  potemkin run replay.click --listen off --events json 2> events.jsonl
+  curl http://127.0.0.1:9477/metrics`,
+    )
+    .action(async (file: string, options: Options, command: Command) => {
+      const { workers, netns, seed } = options;
+      if (workers > 1) throw new Failure(`--workers: this version spreads packets over 1 worker, not ${workers}`);
+      const listen = parseListen(options.listen);
+      const { source } = load(file, options.define);
+      process.exitCode = await runDaemon({
+        source,
+        defines: options.define ?? {},
+        ...(netns !== undefined && { netns }),
+        ...(seed !== undefined && { seed }),
+        listen,
+        events: options.events ?? (process.stderr.isTTY ? 'text' : 'off'),
+        version: command.parent?.version() ?? '',
+        log: (line) => process.stderr.write(`${line}\n`),
+      });
+    });
+}

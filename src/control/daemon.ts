@@ -1,0 +1,69 @@
+import type { Source } from '../pipeline/check.js';
+import type { EngineEvent } from '../pipeline/events.js';
+import { DataPlane } from './dataplane.js';
+import { health } from './health.js';
+import { formatListen, HttpServer, type ListenAddress } from './http.js';
+import { metricsRegistry } from './metrics.js';
+import { eventJson, narrate } from './narrate.js';
+
+export interface DaemonOptions {
+  /** A graph in which nothing is wrong. */
+  readonly source: Source;
+  readonly defines: Readonly<Record<string, string>>;
+  readonly netns?: string;
+  readonly seed?: bigint;
+  /** Where metrics and health are told; nowhere if undefined. */
+  readonly listen: ListenAddress | undefined;
+  readonly events: 'text' | 'json' | 'off';
+  readonly version: string;
+  /** Takes one line for the person at the terminal. */
+  log(line: string): void;
+}
+
+/**
+ * Runs a graph until a signal or the end of its finite sources.
+ * @returns the exit status: 1 if an element failed or reported an error
+ */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const { log } = options;
+  const planes: DataPlane[] = [];
+  const metrics = metricsRegistry(planes, options);
+  const server = new HttpServer({
+    '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
+    '/healthz': () => health(planes, Date.now() / 1000, process.uptime()),
+  });
+  const address = options.listen && (await server.listen(options.listen));
+
+  const onEvents = (events: readonly EngineEvent[]) => {
+    for (const event of events) {
+      if (options.events === 'json') log(eventJson(event, new Date()));
+      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning') log(narrate(event));
+    }
+  };
+  const { source, defines, netns, seed } = options;
+  const plane = new DataPlane(
+    { source, defines, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
+    onEvents,
+  );
+  planes.push(plane);
+
+  let signalled = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (signalled) process.exit(signal === 'SIGINT' ? 130 : 143);
+    signalled = true;
+    log(`${signal}: ending; once more to end at once`);
+    plane.halt();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    if (await plane.started) {
+      log(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
+    }
+    const { errors, failure } = await plane.ended;
+    if (failure !== undefined) log(failure);
+    return failure !== undefined || errors > 0 ? 1 : 0;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await server.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Failure } from './failure.js';
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Reply {
+  readonly status?: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** What is answered at a path. */
+export type Routes = Readonly<Record<string, () => Reply | Promise<Reply>>>;
+
+/** Connections at once. What asks is one scraper and a person or two. */
+const CONNECTIONS = 64;
+
+/** Reads `HOST:PORT`, `[IPV6]:PORT`, or `off`. */
+export function parseListen(text: string): ListenAddress | undefined {
+  if (text === 'off') return undefined;
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535)
+    throw new Failure(`--listen: expected HOST:PORT such as 127.0.0.1:9477, or off, not '${text}'`);
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+export const formatListen = ({ host, port }: ListenAddress): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+function send(response: ServerResponse, { status = 200, type, body }: Reply, headers: Record<string, string> = {}) {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+const plain = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body });
+
+/** An HTTP server that only ever tells: GET (and HEAD) of the given paths, nothing else. */
+export class HttpServer {
+  private readonly server: Server;
+
+  constructor(routes: Routes) {
+    const paths = new Map(Object.entries(routes));
+    const limits = { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 };
+    this.server = createServer(limits, (request, response) => {
+      const route = paths.get(request.url?.split('?', 1)[0] ?? '');
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        send(response, plain(405, 'only GET is answered here\n'), { allow: 'GET, HEAD', connection: 'close' });
+      } else if (!route) {
+        send(response, plain(404, `nothing is here; try ${[...paths.keys()].join(', ')}\n`));
+      } else {
+        // The reason stays here: it may hold what is nobody's business.
+        Promise.resolve()
+          .then(route)
+          .then((reply) => send(response, reply))
+          .catch(() => send(response, plain(500, 'internal error\n')));
+      }
+    });
+    this.server.maxConnections = CONNECTIONS;
+  }
+
+  /**
+   * @returns where it listens: the port is the real one if 0 was asked for
+   * @throws {Failure} if the address cannot be had
+   */
+  listen({ host, port }: ListenAddress): Promise<ListenAddress> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => {
+        const where = formatListen({ host, port });
+        const reason = error.code === 'EADDRINUSE' ? 'something else listens there' : error.message;
+        reject(
+          new Failure(`cannot listen on ${where}: ${reason}; choose another address with --listen, or --listen off`),
+        );
+      });
+      this.server.listen(port, host, () => {
+        const { address, port: real } = this.server.address() as AddressInfo;
+        resolve({ host: address, port: real });
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+}

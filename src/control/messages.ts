@@ -1,0 +1,38 @@
+import type { Source } from '../pipeline/check.js';
+import type { EngineEvent } from '../pipeline/events.js';
+import type { StatDescription } from '../pipeline/stats.js';
+
+/** What a data-plane worker is told when it is made. */
+export interface WorkerOrder {
+  readonly source: Source;
+  readonly defines: Readonly<Record<string, string>>;
+  /** Number of this worker, from 0. */
+  readonly worker: number;
+  /** Name of the network namespace in which the graph's elements open their sockets. */
+  readonly netns?: string;
+  /** Seeds everything that looks random. */
+  readonly seed?: bigint;
+}
+
+/** A call of a handler, for the control plane: `value` is there when it is a write. */
+export interface HandlerCall {
+  readonly handler: string;
+  readonly value?: string;
+}
+
+/** What the control plane says to a worker. */
+export type ToWorker =
+  | { readonly kind: 'halt' }
+  /** The last batch of events has been dealt with; the next may come. */
+  | { readonly kind: 'taken' }
+  | ({ readonly kind: 'call'; readonly id: number } & HandlerCall);
+
+/** What a worker says to the control plane. */
+export type FromWorker =
+  /** All elements have started. */
+  | { readonly kind: 'started'; readonly stats: SharedArrayBuffer; readonly descriptions: readonly StatDescription[] }
+  | { readonly kind: 'events'; readonly events: readonly EngineEvent[] }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: string }
+  | { readonly kind: 'refusal'; readonly id: number; readonly message: string }
+  /** Everything is closed. `errors` is how many elements reported one, `failure` what ended the run before its time. */
+  | { readonly kind: 'ended'; readonly errors: number; readonly failure?: string };

@@ -1,0 +1,113 @@
+/**
+ * A data-plane thread: makes the graph's engine, runs it to its end and closes it. Everything else (HTTP, files of
+ * the control plane, signals) is the main thread's.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { elements } from '../elements/index.js';
+import { native } from '../native/addon.js';
+import type { CheckedGraph } from '../pipeline/check.js';
+import { formatDiagnostic } from '../pipeline/click/diagnostics.js';
+import { Engine } from '../pipeline/engine.js';
+import { ElementError } from '../pipeline/errors.js';
+import { EventQueue } from './event-queue.js';
+import { checkSource } from './graph-file.js';
+import { measureLag } from './lag.js';
+import type { FromWorker, HandlerCall, ToWorker, WorkerOrder } from './messages.js';
+
+/** Seconds that packets in queues have to leave when the run is halted. */
+const DRAIN = 1;
+
+const order = workerData as WorkerOrder;
+const port = parentPort!;
+const tell = (message: FromWorker) => port.postMessage(message);
+
+/** What went wrong, with the place in the graph of the element that it happened to. */
+function describe(error: unknown, { flat }: CheckedGraph): string {
+  if (!(error instanceof ElementError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const position = flat.elements.find(({ name }) => name === error.element)?.position;
+  return position ? formatDiagnostic({ position, severity: 'error', message: error.message }) : error.message;
+}
+
+function check(): CheckedGraph {
+  const { graph, diagnostics } = checkSource(order.source, order.defines);
+  if (!graph) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
+  return graph;
+}
+
+async function work(graph: CheckedGraph): Promise<void> {
+  const events = new EventQueue(
+    (batch) => tell({ kind: 'events', events: batch }),
+    () => lost.add(1),
+  );
+  const engine = new Engine(graph, elements, {
+    onEvent: (event) => events.push(event),
+    ...(order.seed !== undefined && { seed: order.seed }),
+  });
+  const lost = engine.stats.counter('lost_events', 'events that the control plane was too busy to hear', {});
+  const stopMeasuring = measureLag(engine.stats);
+  const stats = engine.stats.share();
+  let halted = false;
+  let failure: string | undefined;
+  const fail = (error: unknown) => {
+    failure ??= describe(error, graph);
+  };
+
+  const answer = ({ id, handler, value }: { id: number } & HandlerCall) => {
+    try {
+      if (value === undefined) tell({ kind: 'answer', id, value: engine.handlers.read(handler) });
+      else {
+        engine.handlers.write(handler, value);
+        tell({ kind: 'answer', id, value: '' });
+      }
+    } catch (error) {
+      tell({ kind: 'refusal', id, message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+
+  port.on('message', (message: ToWorker) => {
+    switch (message.kind) {
+      case 'taken':
+        events.taken();
+        break;
+      case 'halt':
+        halted = true;
+        engine.halt();
+        break;
+      case 'call':
+        answer(message);
+        break;
+    }
+  });
+  // An exception in an element's callback, outside of any turn: the run ends, and what is open is closed.
+  process.on('uncaughtException', (error) => {
+    fail(error);
+    engine.halt();
+  });
+
+  try {
+    await engine.start();
+    tell({ kind: 'started', stats, descriptions: engine.stats.descriptions });
+    try {
+      await engine.run();
+      if (halted) await engine.drain(DRAIN);
+    } catch (error) {
+      fail(error);
+    }
+    await engine.stop();
+  } catch (error) {
+    fail(error);
+  }
+  stopMeasuring();
+  events.flush();
+  tell({ kind: 'ended', errors: engine.errors, ...(failure !== undefined && { failure }) });
+  port.close();
+}
+
+try {
+  // Before any element opens a socket; this thread stays there.
+  if (order.netns !== undefined) native.enterNamespace(order.netns);
+  await work(check());
+} catch (error) {
+  tell({ kind: 'ended', errors: 0, failure: error instanceof Error ? error.message : String(error) });
+  port.close();
+}

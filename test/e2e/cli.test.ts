@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+
+interface Ended {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Starts bin/potemkin; `line` waits for a line on standard error. */
+function start(...args: string[]) {
+  const child: ChildProcess = spawn(process.execPath, [potemkin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const text = { out: '', err: '' };
+  child.stdout!.setEncoding('utf8').on('data', (piece: string) => {
+    text.out += piece;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (piece: string) => {
+    text.err += piece;
+  });
+  const ended = new Promise<Ended>((resolve) => child.on('close', (status) => resolve({ status, ...text })));
+  return {
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    ended,
+    async line(pattern: RegExp): Promise<RegExpExecArray> {
+      for (;;) {
+        const match = pattern.exec(text.err);
+        if (match) return match;
+        const over = await Promise.race([ended, new Promise((next) => setTimeout(next, 20))]);
+        if (over && !pattern.test(text.err)) throw new Error(`ended without ${pattern}: ${text.err}`);
+      }
+    },
+  };
+}
+
+const potemkinEnds = (...args: string[]) => start(...args).ended;
+
+t.test('command line', async (t) => {
+  const folder = t.testdir({
+    'good.click': 'define($N 5);\nsource :: InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> d :: Discard;\n',
+    'bad.click': 'source :: InfiniteSource(LIMIT many)\n  -> Cuonter -> Discard;\n',
+    'compound.click':
+      'elementclass Count { input -> Counter -> output }\nInfiniteSource(LIMIT 1, STOP true) -> x :: Count -> Discard;\n',
+    'endless.click': 'InfiniteSource(LIMIT 1000) -> c :: Counter -> Discard;\n',
+  });
+  const file = (name: string) => join(folder, name);
+
+  t.test('check', async (t) => {
+    const good = await potemkinEnds('check', file('good.click'));
+    t.match(good, { status: 0, err: '' });
+    t.match(good.out, /3 elements, 2 connections, nothing wrong/);
+    const bad = await potemkinEnds('check', file('bad.click'));
+    t.match(bad, { status: 1, out: '' });
+    t.match(bad.err, `${file('bad.click')}:2:6: `);
+    t.match(bad.err, "did you mean 'Counter'?");
+    const defined = await potemkinEnds('check', file('good.click'), '-D', 'N=lots');
+    t.equal(defined.status, 1);
+    t.match(defined.err, /good\.click:2:\d+: InfiniteSource: LIMIT: expected .*, not 'lots'/);
+    t.match(await potemkinEnds('check', file('none.click')), { status: 1, err: /none\.click: there is no such file/ });
+    t.match(await potemkinEnds('check', file('good.click'), '-D', 'N'), { status: 1, err: /NAME=VALUE/ });
+  });
+
+  t.test('flatten', async (t) => {
+    const { status, out } = await potemkinEnds('flatten', file('compound.click'));
+    t.equal(status, 0);
+    t.match(out, /x\/Counter@\d+ :: Counter;/);
+    writeFileSync(file('flat.click'), out);
+    t.equal((await potemkinEnds('flatten', file('flat.click'))).out, out, 'what is flat stays so');
+  });
+
+  t.test('graph', async (t) => {
+    t.match(await potemkinEnds('graph', file('compound.click'), '-o', file('x.svg')), { status: 0, err: '' });
+    t.match(readFileSync(file('x.svg'), 'utf8'), /<svg[\s\S]*Counter[\s\S]*<\/svg>/);
+    t.match((await potemkinEnds('graph', file('compound.click'), '-o', '-')).out, /^digraph/);
+    t.match(await potemkinEnds('graph', file('compound.click'), '-o', 'x.png'), {
+      status: 1,
+      err: /in \.svg or \.dot, not 'x\.png'/,
+    });
+  });
+
+  t.test('explain', async (t) => {
+    const page = await potemkinEnds('explain', 'counter');
+    t.equal(page.out, readFileSync(new URL('../../../docs/reference/Counter.md', import.meta.url), 'utf8'));
+    t.match((await potemkinEnds('explain')).out, /^Counter +counts packets/m);
+    t.match(await potemkinEnds('explain', 'Cuonter'), { status: 1, err: /did you mean 'Counter'\?/ });
+  });
+
+  t.test('help and wrong words', async (t) => {
+    t.match(await potemkinEnds('--help'), { status: 0, out: /Commands:/ });
+    t.match(await potemkinEnds('run', '--help'), { status: 0, out: /Examples:/ });
+    t.match(await potemkinEnds('chekc', 'x'), { status: 1, err: /Did you mean check/ });
+    t.match(await potemkinEnds('--version'), { status: 0, out: /^\d+\.\d+\.\d+$/m });
+  });
+
+  t.test('run: to the end of finite sources', async (t) => {
+    t.match(await potemkinEnds('run', file('good.click'), '--listen', 'off'), {
+      status: 0,
+      out: '',
+      err: /good\.click runs\n$/,
+    });
+    const bad = await potemkinEnds('run', file('bad.click'), '--listen', 'off');
+    t.equal(bad.status, 1);
+    t.notMatch(bad.err, / runs/, 'nothing was started');
+    t.match(await potemkinEnds('run', file('good.click'), '--workers', '2'), {
+      status: 1,
+      err: /--workers: .* 1 worker, not 2/,
+    });
+    t.match(await potemkinEnds('run', file('good.click'), '--listen', '9477'), {
+      status: 1,
+      err: /--listen: expected/,
+    });
+  });
+
+  t.test('run: metrics and health while it runs, and the end by a signal', async (t) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const run = start('run', file('endless.click'), '--listen', '127.0.0.1:0');
+      const [, url] = await run.line(/metrics at (http:\S+)\/metrics/);
+      let metrics = '';
+      while (!/link_packets_total\{from="c\[out\]".* 1000$/m.test(metrics))
+        metrics = await (await fetch(`${url}/metrics`)).text();
+      t.match(metrics, /^process_cpu_seconds_total /m);
+      const health = await fetch(`${url}/healthz`);
+      t.match([health.status, await health.json()], [200, { status: 'ok', workers: [{ alive: true }] }]);
+      run.kill(signal);
+      t.match(await run.ended, { status: 0, err: new RegExp(`${signal}: ending`) });
+    }
+  });
+
+  t.test('run: a port in use', async (t) => {
+    const server = createServer();
+    await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+    const { port } = server.address() as { port: number };
+    const { status, err } = await potemkinEnds('run', file('endless.click'), '--listen', `127.0.0.1:${port}`);
+    server.close();
+    t.equal(status, 1);
+    t.match(err, new RegExp(`cannot listen on 127.0.0.1:${port}: something else listens there`));
+    t.notMatch(err, / runs/);
+  });
+});

@@ -208,6 +208,11 @@ const hostile: [string, string][] = [
     'taken anonymous names',
     `${'Info;'.repeat(5000)}${Array.from({ length: 5000 }, (_, i) => `Info@${i + 1} :: Info;`).join('')}`,
   ],
+  ['many definitions', `define(${Array.from({ length: 200_000 }, (_, i) => `$v${i} ${i}`).join()}); Info($v9)`],
+  ['braces that do not close', `Info(${'${'.repeat(100_000)})`],
+  ['undeclared elements', Array.from({ length: 20_000 }, (_, i) => `x${i};`).join('')],
+  ['overloads of overloads', `${'elementclass A { $a | Info || ... }'.repeat(5000)}${'A;'.repeat(5000)}`],
+  ['groups with a high port', 'Info -> ( [4095] -> [4095] ) -> Discard;'.repeat(5000)],
   ['a library without end', 'require(library x)'],
 ];
 const endless = { ...options, readLibrary: (name: string) => ({ file: name, text: `require(library ${name}x)` }) };

@@ -1,9 +1,10 @@
 import { connectSets, type Mention } from './connect.js';
 import type { Diagnostics, Position } from './diagnostics.js';
+import { checkFormals } from './formals.js';
 import type { ReadOptions } from './read.js';
 import { Classes, type Reference, Scope } from './scope.js';
 import { suggestion } from './suggest.js';
-import type { ClassSyntax, CompoundSyntax, ElementSyntax, Formal, OverloadSyntax, Statement } from './syntax.js';
+import type { ClassSyntax, CompoundSyntax, ElementSyntax, OverloadSyntax, Statement } from './syntax.js';
 import { newTemplate, type Template, type Type } from './template.js';
 import type { Text } from './text.js';
 
@@ -143,7 +144,8 @@ class Elaborator {
   #declare(name: string, declared: Type | undefined, syntax: ElementSyntax): Reference {
     const { position } = syntax;
     if (!declared && !this.#skipped.has(name)) {
-      const names = [...this.#scope.elements.keys(), ...this.#scope.classes.names()];
+      const full = this.#diagnostics.full;
+      const names = full ? [] : [...this.#scope.elements.keys(), ...this.#scope.classes.names()];
       this.#diagnostics.error(position, `undeclared element '${name}'${suggestion(name, names)}`);
     }
     if (declared && /(?:^|\/)\d+(?:\/|$)/.test(name))
@@ -177,13 +179,16 @@ class Elaborator {
     const outer = [scope.elements.get('input'), scope.elements.get('output')];
     this.#pseudoelements(name, input, output, position);
     this.#statements(statements);
+    const before = this.#diagnostics.errors;
     const ports = this.#countPorts(name, input, output, position);
+    // With a port missing, the others are not all meant.
+    const complete = this.#diagnostics.errors === before;
     ['input', 'output'].forEach((pseudo, i) => {
       if (outer[i]) scope.elements.set(pseudo, outer[i]);
       else scope.elements.delete(pseudo);
     });
     if (config) this.#diagnostics.error(position, 'configuration string ignored on element reference');
-    return { name, input, output, position, type: undefined, ...ports };
+    return { name, input, output, position, type: undefined, ...(complete ? ports : {}) };
   }
 
   #pseudoelements(owner: string, input: number, output: number, position: Position): void {
@@ -224,7 +229,7 @@ class Elaborator {
 
   #overload({ position, formals, statements }: OverloadSyntax, name: string): Template {
     const outer = this.#scope;
-    const template = newTemplate(name, position, outer.template.depth + 1, this.#formals(formals));
+    const template = newTemplate(name, position, outer.template.depth + 1, checkFormals(formals, this.#diagnostics));
     this.#scope = new Scope(template, new Classes(this.#options, outer.classes));
     const input = this.#scope.addPassage('input', position);
     const output = this.#scope.addPassage('output', position);
@@ -235,31 +240,5 @@ class Elaborator {
     this.#scope.nameAnonymous();
     this.#scope = outer;
     return template;
-  }
-
-  /** Those that can be used; positional ones come first, then keywords, then the rest. */
-  #formals(formals: Formal[]): Formal[] {
-    const names = new Set<string>();
-    const keywords = new Set<string>();
-    const rank = (formal: Formal) => (formal.keyword === '' ? 0 : formal.keyword === '__REST__' ? 2 : 1);
-    const kept = formals.filter((formal) => {
-      if (names.has(formal.name))
-        this.#diagnostics.error(formal.position, `parameter '$${formal.name}' multiply defined`);
-      else if (formal.keyword !== '' && keywords.has(formal.keyword))
-        this.#diagnostics.error(formal.position, `repeated keyword parameter '${formal.keyword}' in compound element`);
-      else {
-        names.add(formal.name);
-        keywords.add(formal.keyword);
-        return true;
-      }
-      return false;
-    });
-    const misplaced = kept.find((formal, i) => i > 0 && rank(formal) < rank(kept[i - 1]!));
-    if (misplaced)
-      this.#diagnostics.error(
-        misplaced.position,
-        "compound element parameters out of order (the correct order is '[positional], [keywords], [__REST__]')",
-      );
-    return kept.sort((a, b) => rank(a) - rank(b));
   }
 }

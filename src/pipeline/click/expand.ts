@@ -49,7 +49,9 @@ function scan(text: string, environment: Environment, budget: Budget, depth: num
   for (let i = 0; i < text.length; ) {
     const c = text[i]!;
     const afterComment = quoted === '' ? skipComment(text, i) : i;
-    const reference = c === '$' && quoted !== "'" ? referenceAt(text, i) : undefined;
+    const variable = c === '$' && quoted !== "'";
+    if (variable && text[i + 1] === '{' && text.indexOf('}', i) < 0) break;
+    const reference = variable ? referenceAt(text, i) : undefined;
     if (afterComment > i) i = afterComment;
     else if (reference) {
       const value = resolve(reference, environment, budget, depth);
@@ -75,11 +77,11 @@ interface Reference {
   end: number;
 }
 
-/** The variable reference at the `$` at `i`. */
+/** The variable reference at the `$` at `i`. Braces do end. */
 function referenceAt(text: string, i: number): Reference | undefined {
   if (text[i + 1] === '{') {
     const end = text.indexOf('}', i + 2);
-    return end < 0 ? undefined : { name: text.slice(i + 2, end), braces: true, end: end + 1 };
+    return { name: text.slice(i + 2, end), braces: true, end: end + 1 };
   }
   const plain = /[A-Za-z0-9_]+|[?#$]/y;
   plain.lastIndex = i + 1;

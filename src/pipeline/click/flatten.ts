@@ -1,12 +1,11 @@
-import { assignArguments } from './arguments.js';
 import type { Budget } from './budget.js';
 import type { Diagnostics, Position } from './diagnostics.js';
 import { type Environment, expand, expandString } from './expand.js';
-import { MAX_DEPTH } from './parser.js';
 import type { Class } from './read.js';
-import { type End, type Node, signature, type Template, type Type, type Wire, wantedSignature } from './template.js';
+import { MAX_DEPTH } from './reading.js';
+import { type Resolution, Resolver } from './resolve.js';
+import type { Node, Template, Type, Wire } from './template.js';
 import type { Text } from './text.js';
-import { splitText } from './words.js';
 
 /** A node of the flat graph. A passage only leads on, and is gone once the wires are joined. */
 export interface FlatNode {
@@ -28,34 +27,45 @@ export interface Flat {
   wires: Wire[];
 }
 
-/** A compound that is still to be filled in: what comes in from `input` and goes out to `output`. */
-interface Instance {
+/** The nodes that wires to and from something are to be connected to. */
+interface Ends {
+  input: number;
+  output: number;
+}
+
+function both(node: number): Ends {
+  return { input: node, output: node };
+}
+
+/** A compound that is still to be filled in. Its passages are the nodes `input` and `output`. */
+interface Instance extends Ends {
   template: Template;
   prefix: string;
   environment: Environment;
-  input: number;
-  output: number;
   depth: number;
 }
 
-/** Replaces compounds by what is in them. */
+/** Replaces compounds by what is in them. `complete` stands for a file without syntax errors. */
 export function flatten(
   file: Template,
   defines: Record<string, string>,
+  complete: boolean,
   budget: Budget,
   diagnostics: Diagnostics,
 ): Flat {
-  return new Flattener(budget, diagnostics).run(file, new Map([...file.defines, ...Object.entries(defines)]));
+  const values = new Map([...file.defines, ...Object.entries(defines)]);
+  return new Flattener(budget, diagnostics, complete).run(file, values);
 }
 
 class Flattener {
   readonly #budget: Budget;
   readonly #diagnostics: Diagnostics;
+  readonly #resolver: Resolver;
   readonly #flat: Flat = { nodes: [], wires: [] };
   readonly #names = new Map<string, Position>();
-  readonly #used = new Map<Template, Map<number, PortUse>>();
 
-  constructor(budget: Budget, diagnostics: Diagnostics) {
+  constructor(budget: Budget, diagnostics: Diagnostics, complete: boolean) {
+    this.#resolver = new Resolver(budget, diagnostics, complete);
     this.#budget = budget;
     this.#diagnostics = diagnostics;
   }
@@ -73,7 +83,7 @@ class Flattener {
 
   #fill(instance: Instance): Instance[] {
     const { template, prefix } = instance;
-    const ends: { input: number; output: number }[] = [];
+    const ends: Ends[] = [];
     const inner: Instance[] = [];
     const isCompound = template.depth > 0;
     for (const [index, node] of template.nodes.entries()) {
@@ -83,7 +93,7 @@ class Flattener {
         const name = prefix + node.name;
         if (!this.#budget.spendElement() || !this.#budget.spendCharacters(name.length + node.config.text.length))
           return [];
-        if (!node.type) ends.push(this.#passages(node.name, node.position));
+        if (!node.type) ends.push(both(this.#passage(node.name, node.position)));
         else ends.push(this.#element(node, node.type, name, index, instance, inner));
       }
     }
@@ -98,8 +108,8 @@ class Flattener {
     return inner;
   }
 
-  #passages(name: string, position: Position): { input: number; output: number } {
-    const node = this.#add({
+  #passage(name: string, position: Position): number {
+    return this.#add({
       passage: true,
       name,
       localName: name,
@@ -109,17 +119,9 @@ class Flattener {
       position,
       damaged: false,
     });
-    return { input: node, output: node };
   }
 
-  #element(
-    node: Node,
-    type: Type,
-    name: string,
-    index: number,
-    within: Instance,
-    inner: Instance[],
-  ): { input: number; output: number } {
+  #element(node: Node, type: Type, name: string, index: number, within: Instance, inner: Instance[]): Ends {
     const { position } = node;
     const earlier = this.#names.get(name);
     if (earlier) {
@@ -128,7 +130,10 @@ class Flattener {
     }
     this.#names.set(name, position);
     const config = expand(node.config, within.environment, this.#budget);
-    const found = type.kind === 'compound' ? this.#resolve(type.template, node, index, within, config) : { type };
+    const found: Resolution =
+      type.kind === 'compound'
+        ? this.#resolver.resolve(type.template, node, index, within.template, config)
+        : { type, values: new Map() };
     if (found.type.kind !== 'compound') {
       const className = found.type.name;
       const flatClass = found.type.kind === 'primitive' ? found.type.class : undefined;
@@ -142,15 +147,15 @@ class Flattener {
         position,
         damaged: node.damaged ?? false,
       });
-      return { input: added, output: added };
+      return both(added);
     }
-    const ends = { input: this.#passages(name, position).input, output: this.#passages(name, position).input };
+    const ends = { input: this.#passage(name, position), output: this.#passage(name, position) };
     if (within.depth >= MAX_DEPTH) {
       this.#diagnostics.error(position, 'maximum compound element nesting depth exceeded');
       return ends;
     }
     const { template } = found.type;
-    const environment = this.#environment(template, within.environment, found.values ?? new Map());
+    const environment = this.#environment(template, within.environment, found.values);
     inner.push({ template, prefix: `${name}/`, environment, ...ends, depth: within.depth + 1 });
     return ends;
   }
@@ -159,74 +164,16 @@ class Flattener {
   #environment(template: Template, user: Environment, values: Map<string, string>): Environment {
     let parent: Environment | undefined = user;
     while (parent && parent.depth >= template.depth) parent = parent.parent;
+    this.#budget.spendCharacters(template.defines.size);
     const environment: Environment = { depth: template.depth, parent, values };
     for (const [name, value] of template.defines) values.set(name, value);
-    for (const [name, value] of template.defines) values.set(name, expandString(value, environment, this.#budget));
+    // A value that mentions its own name means what that name stands for outside; it is needed before others use it.
+    const defines = [...template.defines].map(([name, value]) => ({ name, value, own: value.includes(name) }));
+    for (const { name, value } of defines.sort((a, b) => Number(b.own) - Number(a.own))) {
+      values.delete(name);
+      values.set(name, expandString(value, environment, this.#budget));
+    }
     return environment;
-  }
-
-  /** The first overload that fits; or the only one there is, if just its ports do not. */
-  #resolve(
-    first: Template,
-    node: Node,
-    index: number,
-    within: Instance,
-    config: Text,
-  ): { type: Type; values?: Map<string, string> } {
-    const { inputs, outputs } = this.#portUse(within.template, index);
-    const args = splitText(config).map(({ text }) => text);
-    const wanted = { inputs: portCount(inputs), outputs: portCount(outputs) };
-    const candidates: Template[] = [];
-    let type: Type | undefined = { kind: 'compound', template: first };
-    for (; type?.kind === 'compound'; type = type.template.next) {
-      const { template } = type;
-      candidates.push(template);
-      const values = assignArguments(template.formals, args);
-      if (values && template.inputs === wanted.inputs && template.outputs === wanted.outputs) {
-        this.#checkPorts(template, node, inputs, outputs);
-        return { type, values };
-      }
-    }
-    if (type) return { type };
-    const values = candidates.length === 1 ? assignArguments(first.formals, args) : undefined;
-    if (values) {
-      this.#checkPorts(first, node, inputs, outputs);
-      return { type: { kind: 'compound', template: first }, values };
-    }
-    const signatureWanted = wantedSignature(first.name, args.length, wanted.inputs, wanted.outputs);
-    this.#diagnostics.error(node.position, `no match for '${signatureWanted}'`);
-    this.#diagnostics.error(
-      candidates[0]!.position,
-      'candidates are:',
-      `candidates ${node.position.line}:${node.position.column}`,
-    );
-    for (const candidate of candidates) this.#diagnostics.error(candidate.position, `  ${signature(candidate)}`);
-    return { type: { kind: 'unknown', name: first.name } };
-  }
-
-  #checkPorts(template: Template, node: Node, inputs: Map<number, Position>, outputs: Map<number, Position>): void {
-    const check = (used: Map<number, Position>, count: number, side: string) => {
-      const missing = [...used].filter(([port]) => port >= count);
-      for (const [port, position] of missing)
-        this.#diagnostics.error(position, `'${node.name}' has no ${side} ${port}`);
-      for (let port = 0; port < count && missing.length === 0 && !node.damaged; port++)
-        if (!used.has(port)) this.#diagnostics.error(node.position, `'${node.name}' ${side} ${port} unused`);
-    };
-    check(inputs, template.inputs, 'input');
-    check(outputs, template.outputs, 'output');
-  }
-
-  #portUse(template: Template, index: number): PortUse {
-    let uses = this.#used.get(template);
-    if (!uses) {
-      uses = new Map();
-      for (const { from, to } of template.wires) {
-        usePort(uses, from, 'outputs');
-        usePort(uses, to, 'inputs');
-      }
-      this.#used.set(template, uses);
-    }
-    return uses.get(index) ?? { inputs: new Map(), outputs: new Map() };
   }
 
   #add(node: FlatNode): number {
@@ -235,23 +182,3 @@ class Flattener {
 }
 
 const EMPTY: Text = { text: '', marks: [] };
-
-interface PortUse {
-  inputs: Map<number, Position>;
-  outputs: Map<number, Position>;
-}
-
-function usePort(uses: Map<number, PortUse>, end: End, side: 'inputs' | 'outputs'): void {
-  let use = uses.get(end.node);
-  if (!use) {
-    use = { inputs: new Map(), outputs: new Map() };
-    uses.set(end.node, use);
-  }
-  if (!use[side].has(end.port)) use[side].set(end.port, end.position);
-}
-
-function portCount(used: Map<number, Position>): number {
-  let count = 0;
-  for (const port of used.keys()) count = Math.max(count, port + 1);
-  return count;
-}

@@ -1,33 +1,9 @@
-import type { Diagnostics } from './diagnostics.js';
+import { ConnectionParser } from './connection.js';
 import { parseDefine, parseRequire, type Requirement } from './directives.js';
-import { parsePorts } from './ports.js';
-import type { Arrow, ClassSyntax, CompoundSyntax, ElementSyntax, Formal, OverloadSyntax, Statement } from './syntax.js';
+import { parseFormals } from './formals.js';
+import { MAX_DEPTH, type Reading, type Source } from './reading.js';
+import type { CompoundSyntax, OverloadSyntax, Statement } from './syntax.js';
 import { Tokens } from './tokens.js';
-
-export interface Source {
-  file: string;
-  text: string;
-}
-
-export type ReadLibrary = (name: string, from: string) => Source | undefined;
-
-/** How deep compounds, groups and libraries may nest. */
-export const MAX_DEPTH = 50;
-/** Ports that one read may list in all, which bounds what `[0-4095], [0-4095], …` can grow to. */
-const MAX_PORTS = 1_000_000;
-
-/** What the parsers of a file and of the libraries it requires share. */
-export interface Reading {
-  diagnostics: Diagnostics;
-  readLibrary?: ReadLibrary | undefined;
-  libraries: Set<string>;
-  skipped: Set<string>;
-  ports: { left: number };
-}
-
-export function newReading(diagnostics: Diagnostics, readLibrary?: ReadLibrary): Reading {
-  return { diagnostics, readLibrary, libraries: new Set(), skipped: new Set(), ports: { left: MAX_PORTS } };
-}
 
 type Place = 'file' | 'compound' | 'group';
 
@@ -35,15 +11,22 @@ export class Parser {
   readonly #source: Source;
   readonly #reading: Reading;
   readonly #tokens: Tokens;
-  readonly #libraryDepth: number;
+  readonly #connections: ConnectionParser;
+  /** How deep the file itself is, if it is a library. */
+  readonly #outside: number;
   #compounds = 0;
   #groups = 0;
 
-  constructor(source: Source, reading: Reading, libraryDepth = 0) {
+  constructor(source: Source, reading: Reading, outside = 0) {
     this.#source = source;
     this.#reading = reading;
-    this.#libraryDepth = libraryDepth;
+    this.#outside = outside;
     this.#tokens = new Tokens(source, reading.diagnostics, reading.skipped);
+    this.#connections = new ConnectionParser(this.#tokens, reading, {
+      nested: () => this.#compounds + this.#groups > 0,
+      compound: () => this.#compound(),
+      group: () => this.#group(),
+    });
   }
 
   parse(): Statement[] {
@@ -63,7 +46,7 @@ export class Parser {
         case '(':
         case '->':
         case '=>': {
-          const statement = this.#connection(endsInOutput);
+          const statement = this.#connections.parse(endsInOutput);
           if (!statement) break;
           const last = statement.sets.at(-1)!;
           const subject = last[0]!.subject;
@@ -75,10 +58,10 @@ export class Parser {
           statements.push(this.#elementclass());
           break;
         case 'require':
-          statements.push(...this.#require());
+          for (const statement of this.#require()) statements.push(statement);
           break;
         case 'define':
-          statements.push(...parseDefine(this.#tokens));
+          for (const statement of parseDefine(this.#tokens)) statements.push(statement);
           break;
         case ';':
           this.#tokens.next();
@@ -108,141 +91,19 @@ export class Parser {
     }
   }
 
-  /** A chain of sets of elements, which may be one set alone: then it declares or only mentions them. */
-  #connection(afterOutput: boolean): (Statement & { kind: 'connection' }) | undefined {
-    const sets: ElementSyntax[][] = [];
-    const arrows: Arrow[] = [];
-    for (;;) {
-      const set = this.#set(sets.length === 0, afterOutput);
-      if (set.length === 0) break;
-      sets.push(set);
-      const token = this.#tokens.peek();
-      if (token.kind !== '->' && token.kind !== '=>') {
-        this.#endConnection();
-        break;
-      }
-      if (sets.length > 1 && set.some((element) => element.subject.kind === 'implied')) {
-        this.#reading.diagnostics.error(token.position, 'implicit ports used in the middle of a chain');
-        this.#tokens.skipStatement();
-        break;
-      }
-      this.#tokens.next();
-      arrows.push({ kind: token.kind, position: token.position });
-    }
-    if (sets.length === 0) return undefined;
-    return { kind: 'connection', sets, arrows: arrows.slice(0, sets.length - 1) };
-  }
-
-  /** Semicolons are optional where what follows can begin a statement or end the place. */
-  #endConnection(): void {
-    const token = this.#tokens.peek();
-    switch (token.kind) {
-      case ';':
-        this.#tokens.next();
-        return;
-      case 'identifier':
-      case '{':
-      case '}':
-      case '[':
-      case ')':
-      case '||':
-      case 'elementclass':
-      case 'require':
-      case 'provide':
-      case 'define':
-      case 'end':
-        return;
-      default:
-        this.#tokens.syntaxError(token);
-        this.#tokens.skipStatement();
-    }
-  }
-
-  /** Elements with commas between them. None if something else stands there, which has been reported. */
-  #set(first: boolean, afterOutput: boolean): ElementSyntax[] {
-    const elements: ElementSyntax[] = [];
-    do {
-      const position = this.#tokens.position();
-      const ports = parsePorts(this.#tokens, this.#reading.ports);
-      const element = this.#element(first, elements.length === 0, ports !== undefined);
-      if (!element) {
-        if (ports) this.#reading.diagnostics.error(position, 'stranded port ignored');
-        if (elements.length === 0 && !(first && ports && this.#nested)) {
-          this.#tokens.syntaxError(this.#tokens.peek());
-          this.#skipFailed();
-        }
-        return elements;
-      }
-      elements.push(element);
-      if (element.subject.kind !== 'implied') {
-        if (ports) element.inputs = ports;
-        this.#classAndConfig(element);
-        const outputs = parsePorts(this.#tokens, this.#reading.ports);
-        if (outputs) element.outputs = outputs;
-      } else if (first) {
-        if (ports) element.outputs = ports;
-        else if (!afterOutput && this.#isArrow())
-          this.#reading.diagnostics.warning(position, "suggest 'input ->' or '[0] ->' to start connection");
-      } else if (ports) element.inputs = ports;
-    } while (this.#tokens.accept(','));
-    return elements;
-  }
-
-  #skipFailed(): void {
-    const { kind } = this.#tokens.peek();
-    if (kind !== ')' && kind !== '}' && kind !== '||') this.#tokens.skipStatement();
-  }
-
-  #element(first: boolean, leads: boolean, ports: boolean): ElementSyntax | undefined {
-    const token = this.#tokens.peek();
-    const { position } = token;
-    switch (token.kind) {
-      case 'identifier':
-        this.#tokens.next();
-        return { position, subject: { kind: 'name', name: token.text } };
-      case '{':
-        return { position, subject: { kind: 'compound', definition: this.#compound() } };
-      case '(':
-        return { position, subject: { kind: 'group', statements: this.#group() } };
-    }
-    if (!this.#nested || token.kind === '::') return undefined;
-    const implied = token.kind === ',' ? ports : first === this.#isArrow() && (ports || leads);
-    return implied ? { position, subject: { kind: 'implied', name: first ? 'input' : 'output' } } : undefined;
-  }
-
-  #classAndConfig(element: ElementSyntax): void {
-    if (element.subject.kind === 'name' && this.#tokens.accept('::')) element.declared = this.#class();
-    const config = this.#tokens.config();
-    if (config) element.config = config;
-  }
-
-  #class(): ClassSyntax {
-    const token = this.#tokens.peek();
-    if (token.kind === '{') return this.#compound();
-    if (token.kind === 'identifier') {
-      this.#tokens.next();
-      return { kind: 'name', name: token.text, position: token.position };
-    }
-    this.#reading.diagnostics.error(token.position, 'missing element type in declaration');
-    return { kind: 'missing', position: token.position };
-  }
-
   #elementclass(): Statement {
-    this.#tokens.next();
-    const { text: name, position, kind } = this.#tokens.peek();
-    if (kind === 'identifier') this.#tokens.next();
-    else this.#reading.diagnostics.error(position, 'expected element type name');
-    const token = this.#tokens.peek();
-    if (token.kind === '{' || token.kind === 'identifier')
-      return { kind: 'elementclass', name: kind === 'identifier' ? name : '', position, definition: this.#class() };
-    if (kind === 'identifier') this.#tokens.syntaxError(token);
-    this.#tokens.skipStatement();
-    return {
-      kind: 'elementclass',
-      name: kind === 'identifier' ? name : '',
-      position,
-      definition: { kind: 'missing', position },
-    };
+    const tokens = this.#tokens;
+    tokens.next();
+    const { text, position } = tokens.peek();
+    const named = tokens.accept('identifier');
+    if (!named) tokens.diagnostics.error(position, 'expected element type name');
+    const name = named ? text : '';
+    const next = tokens.peek();
+    if (next.kind === '{' || next.kind === 'identifier')
+      return { kind: 'elementclass', name, position, definition: this.#connections.class() };
+    if (named) tokens.syntaxError(next);
+    tokens.skipStatement();
+    return { kind: 'elementclass', name, position, definition: { kind: 'missing', position } };
   }
 
   #group(): Statement[] {
@@ -277,32 +138,15 @@ export class Parser {
           this.#reading.diagnostics.error(start, "'...' should occur last, after one or more compounds");
         if (overloads.length > 0) continue;
       }
-      overloads.push({ position: start, formals: this.#formals(), statements: this.#statements('compound') });
+      overloads.push({
+        position: start,
+        formals: parseFormals(this.#tokens),
+        statements: this.#statements('compound'),
+      });
     } while (this.#tokens.accept('||'));
     this.#compounds--;
     this.#tokens.accept('}');
     return compound;
-  }
-
-  /** `$a, KEY $b, __REST__ $r |`, or nothing, or only the `|`. */
-  #formals(): Formal[] {
-    const formals: Formal[] = [];
-    const tokens = this.#tokens;
-    for (;;) {
-      const token = tokens.peek();
-      const keyword = token.kind === 'identifier' && tokens.peek(1).kind === 'variable' ? tokens.next().text : '';
-      if (keyword === '' && token.kind !== 'variable') {
-        if (token.kind === '|') tokens.next();
-        else if (formals.length > 0) this.#reading.diagnostics.error(token.position, 'expected variable');
-        return formals;
-      }
-      formals.push({ name: tokens.next().text, keyword, position: token.position });
-      if (tokens.accept('|')) return formals;
-      if (!tokens.accept(',')) {
-        this.#reading.diagnostics.error(tokens.position(), "expected ',' or '|'");
-        return formals;
-      }
-    }
   }
 
   #require(): Statement[] {
@@ -325,24 +169,15 @@ export class Parser {
       return undefined;
     }
     if (libraries.has(source.file)) return undefined;
-    if (this.#libraryDepth >= MAX_DEPTH) {
+    if (this.#depth >= MAX_DEPTH) {
       diagnostics.error(position, 'maximum library nesting depth exceeded');
       return undefined;
     }
     libraries.add(source.file);
-    return new Parser(source, this.#reading, this.#libraryDepth + 1).parse();
-  }
-
-  get #nested(): boolean {
-    return this.#depth > 0;
+    return new Parser(source, this.#reading, this.#depth + 1).parse();
   }
 
   get #depth(): number {
-    return this.#compounds + this.#groups;
-  }
-
-  #isArrow(): boolean {
-    const { kind } = this.#tokens.peek();
-    return kind === '->' || kind === '=>';
+    return this.#outside + this.#compounds + this.#groups;
   }
 }

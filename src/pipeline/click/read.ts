@@ -4,7 +4,8 @@ import { type Diagnostic, Diagnostics, type Position } from './diagnostics.js';
 import { elaborate } from './elaborate.js';
 import { type Flat, flatten } from './flatten.js';
 import { joinWires } from './join.js';
-import { newReading, Parser } from './parser.js';
+import { Parser } from './parser.js';
+import { newReading } from './reading.js';
 import { type Argument, joinArguments, splitText } from './words.js';
 
 /** What reading a graph needs to know of a class of elements. */
@@ -65,13 +66,13 @@ export function readGraph(
   const position = { file: source.file, line: 1, column: 1 };
   const reading = newReading(diagnostics, options.readLibrary?.bind(options));
   const statements = new Parser(source, reading).parse();
-  const syntaxErrors = diagnostics.errors;
+  const complete = diagnostics.errors === 0;
   const { template, requirements } = elaborate(statements, position, options, diagnostics, reading.skipped);
   const budget = new Budget();
-  const flat = flatten(template, options.defines ?? {}, budget, diagnostics);
+  const flat = flatten(template, options.defines ?? {}, complete, budget, diagnostics);
   const joined = joinWires(flat, budget);
   for (const what of budget.exceeded) diagnostics.error(position, `the graph is too large: ${what}`);
-  if (budget.exceeded.size === 0) checkPorts(flat, joined, syntaxErrors === 0, diagnostics);
+  if (budget.exceeded.size === 0) checkPorts(flat, joined, complete, diagnostics);
   const indices = new Map<number, number>();
   const elements = flatElements(flat, indices);
   const connections = joined.map((wire) => ({

@@ -55,12 +55,17 @@ export class Classes {
   require(name: string, position: Position, diagnostics: Diagnostics): Type {
     const found = this.find(name);
     if (found) return found;
-    diagnostics.error(position, `unknown element class '${name}'${suggestion(name, this.names())}`);
+    diagnostics.error(
+      position,
+      `unknown element class '${name}'${suggestion(name, diagnostics.full ? [] : this.names())}`,
+    );
     const type: Type = { kind: 'unknown', name };
     this.define(name, type);
     return type;
   }
 }
+
+const MISSING_SHOWN = 8;
 
 /** One file's or one compound's elements while it is read. */
 export class Scope {
@@ -108,12 +113,13 @@ export class Scope {
     return wire;
   }
 
-  /** How many ports of a passage are in use, if all below the highest are; and those that are missing. */
+  /** How many ports of a passage are in use, if all below the highest are; and the first few that are missing. */
   portsOf(node: number): { count: number; missing: number[] } {
     const used = this.#usedPorts.get(node) ?? new Set();
     let count = 0;
     for (const port of used) count = Math.max(count, port + 1);
-    const missing = Array.from({ length: count }, (_, port) => port).filter((port) => !used.has(port));
+    const missing: number[] = [];
+    for (let port = 0; port < count && missing.length < MISSING_SHOWN; port++) if (!used.has(port)) missing.push(port);
     return { count, missing };
   }
 

@@ -122,6 +122,11 @@ export const configuration: Case[] = [
     flat: ['Info@2 :: Info(1, $b);', 'c/Info@1 :: Info(2, 22);'],
   },
   {
+    name: 'a definition that extends the one outside',
+    text: 'define($a 1); c :: { define($b $a$a, $a $a 2); Info($a, $b) }',
+    flat: ['c/Info@1 :: Info(1 2, 1 21 2);'],
+  },
+  {
     name: 'a definition twice',
     text: `define($a 1);
 define($a 2); Info($a)`,

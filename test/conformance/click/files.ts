@@ -145,6 +145,21 @@ Info`,
     ],
   },
   {
+    name: 'a definition in a compound hides the one outside',
+    text: 'define($a 1); c :: { define($a 2); { Info($a) } }; Info($a)',
+    flat: ['Info@2 :: Info(1);', 'c/@1/Info@1 :: Info(2);'],
+  },
+  {
+    name: 'ports are not missed after a syntax error',
+    text: 'c :: { input -> Discard; input [1] -> Discard }; Source -> c; Source -> ] -> [1] c',
+    errors: ["f:1:73: syntax error near ']'"],
+  },
+  {
+    name: 'ports that are not there are reported after a syntax error',
+    text: 'Source -> ] Info; Source -> [1] Discard',
+    errors: ["f:1:11: syntax error near ']'", "f:1:30: 'Discard@3' has no input 1"],
+  },
+  {
     name: 'what an error swallows is not missed',
     text: 'a :: Source | b :: Discard; a -> b',
     errors: ["f:1:13: syntax error near '|'"],

@@ -4,6 +4,12 @@
     {
       "target_name": "potemkin",
       "sources": [
+        "native/capture.cc",
+        "native/gre.cc",
+        "native/ip.cc",
+        "native/link.cc",
+        "native/pcapng.cc",
+        "native/transport.cc",
         "native/datagrams.cc",
         "native/device.cc",
         "native/flow.cc",
@@ -20,6 +26,9 @@
         "native/table.cc",
         "native/tun.cc",
         "native/node/addon.cc",
+        "native/node/capture.cc",
+        "native/node/gre.cc",
+        "native/node/ip.cc",
         "native/node/device.cc",
         "native/node/flow.cc",
         "native/node/pagecow.cc",

@@ -7,8 +7,11 @@
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  potemkin::InitCapture(env, exports);
   potemkin::InitDevice(env, exports);
   potemkin::InitFlow(env, exports);
+  potemkin::InitGre(env, exports);
+  potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitTable(env, exports);
   return exports;

@@ -1,0 +1,75 @@
+// What the readers of both capture formats share: the place in the chunk, and the rows that are filled.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "capture.h"
+#include "link.h"
+#include "wire.h"
+
+namespace potemkin {
+
+struct Time {
+  uint64_t seconds, nanoseconds;
+};
+
+// The longest frame an interface may deliver. Files with longer ones than their snapshot length says are
+// common enough, so only what no link carries is damage.
+inline uint32_t longestFrame(const CaptureInterface& interface) {
+  if (interface.snapLength == 0) return kMostFrame;
+  return std::min(kMostFrame, std::max(interface.snapLength, uint32_t{0xffff}));
+}
+
+class CaptureReader {
+ public:
+  // Rows first to first + most are in the table.
+  CaptureReader(Capture& capture, std::span<const uint8_t> chunk, const Packets& packets, uint32_t first,
+                uint32_t most)
+      : capture(capture),
+        chunk_(chunk),
+        packets_(packets),
+        first_(first),
+        nextRow_(first),
+        end_(first + most) {}
+
+  Capture& capture;
+
+  const uint8_t* at() const { return chunk_.data() + used_; }
+  size_t left() const { return chunk_.size() - used_; }
+  void advance(size_t bytes) { used_ += bytes; }
+  bool full() const { return nextRow_ == end_; }
+
+  // Numbers of the file, so many bytes from here. The caller has checked left().
+  uint16_t get16(size_t offset) const {
+    const auto value = load<uint16_t>(at() + offset);
+    return capture.foreign != 0 ? swapped(value) : value;
+  }
+  uint32_t get32(size_t offset) const {
+    const auto value = load<uint32_t>(at() + offset);
+    return capture.foreign != 0 ? swapped(value) : value;
+  }
+  uint64_t get64(size_t offset) const {
+    const auto value = load<uint64_t>(at() + offset);
+    return capture.foreign != 0 ? __builtin_bswap64(value) : value;
+  }
+
+  // Fills the next row from a frame. The caller has checked full().
+  void take(const CaptureInterface& interface, Time time, const uint8_t* frame, uint32_t captured,
+            uint32_t original);
+
+  // Writes what was done into capture.
+  void finish() {
+    capture.consumed = static_cast<uint32_t>(used_);
+    capture.rows = nextRow_ - first_;
+    capture.position += static_cast<double>(used_);
+  }
+
+ private:
+  std::span<const uint8_t> chunk_;
+  size_t used_ = 0;
+  const Packets& packets_;
+  uint32_t first_, nextRow_, end_;
+};
+
+}  // namespace potemkin

@@ -1,0 +1,184 @@
+#include "ip.h"
+
+#include <algorithm>
+
+#include "checksum.h"
+#include "transport.h"
+#include "wire.h"
+
+namespace potemkin {
+
+namespace {
+
+constexpr uint16_t kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
+
+// Lengths and version only: what may be believed before the checksum was looked at.
+Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found) {
+  if (length < 20) return Fault::kIpTruncated;
+  if (data[0] >> 4 != 4) return Fault::kIpVersion;
+  found.header = (data[0] & 15u) * 4;
+  if (found.header < 20 || found.header > length) return Fault::kIpHeaderLength;
+  found.total = get16(data + 2);
+  if (found.total < found.header || found.total > length) return Fault::kIpTotalLength;
+  return Fault::kNone;
+}
+
+// Which part of a datagram this is: the values of the column `fragment`.
+enum Part : uint8_t { kWhole, kFirst, kLater };
+
+Part partOf(const uint8_t* data) {
+  const uint16_t word = get16(data + 6);
+  if ((word & kFragmentOffset) != 0) return kLater;
+  return (word & kMoreFragments) != 0 ? kFirst : kWhole;
+}
+
+// The rules of RFC 791 3.2 that one fragment can break by itself.
+bool soundFragment(const uint8_t* data, const IpHeader& ip) {
+  const uint16_t word = get16(data + 6);
+  const uint32_t bytes = ip.total - ip.header, offset = (word & kFragmentOffset) * 8u;
+  if ((word & kMoreFragments) != 0 && bytes % 8 != 0) return false;
+  return ip.header + offset + bytes <= 0xffff;
+}
+
+Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
+  const PacketBytes packet = packetOf(packets, row);
+  const uint8_t* data = packet.data;
+  IpHeader ip;
+  if (const Fault fault = readIp(data, packet.length, ip); fault != Fault::kNone) return fault;
+  packets.length()[row] = ip.total;
+  const Part part = partOf(data);
+  if (part != kWhole && !soundFragment(data, ip)) return Fault::kIpFragment;
+
+  const uint8_t proto = data[9];
+  const uint8_t* body = data + ip.header;
+  const uint32_t bytes = ip.total - ip.header;
+  Transport transport{};
+  if (part != kLater) {
+    transport = readTransport(proto, body, bytes);
+    if ((flags & kCheckTransport) != 0) {
+      const Fault fault =
+          part == kWhole ? checkTransport(data, proto, body, bytes) : checkFirstFragment(proto, bytes);
+      if (fault != Fault::kNone) return fault;
+    }
+  }
+  packets.src()[row] = get32(data + 12);
+  packets.dst()[row] = get32(data + 16);
+  packets.proto()[row] = proto;
+  packets.ipHeader()[row] = static_cast<uint8_t>(ip.header);
+  packets.fragment()[row] = part;
+  packets.sport()[row] = transport.sport;
+  packets.dport()[row] = transport.dport;
+  packets.tcpFlags()[row] = transport.tcpFlags;
+  packets.payload()[row] = static_cast<uint16_t>(ip.header + transport.header);
+  return Fault::kNone;
+}
+
+Fault rewriteRow(const Packets& packets, uint32_t row) {
+  const PacketBytes packet = packetOf(packets, row);
+  uint8_t* data = packet.data;
+  IpHeader ip;
+  if (const Fault fault = readLengths(data, packet.length, ip); fault != Fault::kNone) return fault;
+
+  Change addresses;
+  const uint32_t src = network(packets.src()[row]), dst = network(packets.dst()[row]);
+  addresses.word(load<uint32_t>(data + 12), src);
+  addresses.word(load<uint32_t>(data + 16), dst);
+  if (partOf(data) != kLater) {
+    const bool moved = src != load<uint32_t>(data + 12) || dst != load<uint32_t>(data + 16);
+    const Fault fault = rewriteTransport(data[9], data + ip.header, ip.total - ip.header,
+                                         packets.sport()[row], packets.dport()[row], addresses, moved);
+    if (fault != Fault::kNone) return fault;
+  }
+  store(data + 10, addresses.updated(load<uint16_t>(data + 10)));
+  store(data + 12, src);
+  store(data + 16, dst);
+  return Fault::kNone;
+}
+
+Fault finishRow(const Packets& packets, uint32_t row) {
+  const PacketBytes packet = packetOf(packets, row);
+  uint8_t* data = packet.data;
+  IpHeader ip;
+  if (const Fault fault = readLengths(data, packet.length, ip); fault != Fault::kNone) return fault;
+  if (partOf(data) == kWhole) {
+    const Fault fault = finishTransport(data, data[9], data + ip.header, ip.total - ip.header);
+    if (fault != Fault::kNone) return fault;
+  }
+  store<uint16_t>(data + 10, 0);
+  store(data + 10, checksumOf(sumBytes(data, ip.header)));
+  return Fault::kNone;
+}
+
+}  // namespace
+
+bool soundOptions(const uint8_t* options, uint32_t length) {
+  for (uint32_t at = 0; at < length;) {
+    const uint8_t type = options[at];
+    if (type == 0) return true;  // end of the list
+    if (type == 1) {             // no operation
+      at++;
+      continue;
+    }
+    if (length - at < 2) return false;
+    const uint32_t bytes = options[at + 1];
+    if (bytes < 2 || bytes > length - at) return false;
+    switch (type) {
+      case 7:    // record route
+      case 131:  // loose source route
+      case 137:  // strict source route
+        if (bytes < 3 || options[at + 2] < 4) return false;
+        break;
+      case 68:  // timestamp
+        if (bytes < 4 || options[at + 2] < 5) return false;
+        break;
+      case 130:  // security (RFC 1108)
+        if (bytes < 3) return false;
+        break;
+      case 136:  // stream identifier
+      case 148:  // router alert (RFC 2113)
+        if (bytes != 4) return false;
+        break;
+      default:
+        break;
+    }
+    at += bytes;
+  }
+  return true;
+}
+
+Fault readIp(const uint8_t* data, uint32_t length, IpHeader& found) {
+  if (const Fault fault = readLengths(data, length, found); fault != Fault::kNone) return fault;
+  if (found.header == 20) [[likely]]
+    return fold(sumHeader(data)) == kSound ? Fault::kNone : Fault::kIpChecksum;
+  if (fold(sumBytes(data, found.header)) != kSound) return Fault::kIpChecksum;
+  return soundOptions(data + 20, found.header - 20) ? Fault::kNone : Fault::kIpOptions;
+}
+
+uint32_t checkIp(const Packets& packets, const uint16_t* rows, size_t n, uint32_t flags) {
+  uint32_t faulty = 0;
+  for (size_t i = 0; i < n; i++) {
+    prefetchHeaders(packets, rows, n, i);
+    faulty += judge(packets, rows[i], checkRow(packets, rows[i], flags));
+  }
+  return faulty;
+}
+
+uint32_t rewriteIp(const Packets& packets, const uint16_t* rows, size_t n) {
+  uint32_t faulty = 0;
+  for (size_t i = 0; i < n; i++) {
+    prefetchHeaders(packets, rows, n, i);
+    faulty += judge(packets, rows[i], rewriteRow(packets, rows[i]));
+  }
+  return faulty;
+}
+
+uint32_t finishIp(const Packets& packets, const uint16_t* rows, size_t n) {
+  uint32_t faulty = 0;
+  for (size_t i = 0; i < n; i++) {
+    prefetchHeaders(packets, rows, n, i);
+    faulty += judge(packets, rows[i], finishRow(packets, rows[i]));
+  }
+  return faulty;
+}
+
+}  // namespace potemkin

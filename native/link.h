@@ -1,0 +1,37 @@
+// Link-layer framings of capture files: where the IPv4 packet begins in a frame.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "columns.h"
+
+namespace potemkin {
+
+// Numbers of https://www.tcpdump.org/linktypes.html. 12 and 14 are what raw IP is called by some systems' own
+// DLT numbers, and end up in files.
+enum LinkType : uint32_t {
+  kLinkNull = 0,
+  kLinkEthernet = 1,
+  kLinkRawBsd = 12,
+  kLinkRawOpenBsd = 14,
+  kLinkRaw = 101,
+  kLinkLoop = 108,
+  kLinkSll = 113,
+  kLinkIpv4 = 228,
+  kLinkSll2 = 276,
+};
+
+bool knowsLink(uint32_t linkType);
+
+struct Stripped {
+  Fault fault;
+  uint32_t offset;  // bytes before the IPv4 packet, at most the frame's; 0 if there is a fault
+};
+
+// Finds the IPv4 packet in a frame: kLinkTruncated if the frame ends before it is known what it carries,
+// kNotIpv4 if it carries something else or the link type is unknown. Up to four VLAN tags (802.1Q, 802.1ad)
+// are passed.
+Stripped strip(uint32_t linkType, const uint8_t* frame, size_t length);
+
+}  // namespace potemkin

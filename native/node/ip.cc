@@ -1,0 +1,33 @@
+// Node-API side of IPv4 and its transports: see src/native/ip.ts.
+#include "ip.h"
+
+#include "node/args.h"
+#include "node/parts.h"
+
+namespace potemkin {
+
+namespace {
+
+Napi::Value Check(const Napi::CallbackInfo& info) {
+  const Packets packets = BorrowPackets(info[0]);
+  const auto rows = BorrowRows(info[1], info[2]);
+  const auto flags = static_cast<uint32_t>(TakeInteger(info[3], "flags", kCheckTransport));
+  return Napi::Number::New(info.Env(), checkIp(packets, rows.data(), rows.size(), flags));
+}
+
+template <uint32_t (*function)(const Packets&, const uint16_t*, size_t)>
+Napi::Value Batchwise(const Napi::CallbackInfo& info) {
+  const Packets packets = BorrowPackets(info[0]);
+  const auto rows = BorrowRows(info[1], info[2]);
+  return Napi::Number::New(info.Env(), function(packets, rows.data(), rows.size()));
+}
+
+}  // namespace
+
+void InitIp(Napi::Env env, Napi::Object exports) {
+  exports.Set("ipCheck", Napi::Function::New<Check>(env, "ipCheck"));
+  exports.Set("ipRewrite", Napi::Function::New<Batchwise<rewriteIp>>(env, "ipRewrite"));
+  exports.Set("ipFinish", Napi::Function::New<Batchwise<finishIp>>(env, "ipFinish"));
+}
+
+}  // namespace potemkin

@@ -3,7 +3,7 @@ import type { Flat } from './flatten.js';
 import { MAX_PORTS_OF_ELEMENT } from './ports.js';
 import type { Wire } from './template.js';
 
-/** A wire between elements. Its ends keep the places where they are written. */
+/** A wire between elements; each end keeps the place where it is written. */
 export type Joined = Wire;
 
 /** Steps that joining may take: a wire passes each passage behind it once for every output that leads there. */
@@ -20,9 +20,9 @@ export function joinWires({ nodes, wires }: Flat, budget: Budget): Joined[] {
   }
   const joined: Joined[] = [];
   let steps = 0;
-  for (const [source, first] of leaving) {
+  for (const first of leaving.values()) {
     if (nodes[first[0]!.from.node]?.passage !== false) continue;
-    const seen = new Set<number>([source]);
+    const seen = new Set<number>();
     // Each wire with the one that left the element, which is where the connection is said to be.
     const queue = first.map((wire) => ({ wire, start: wire }));
     for (let i = 0; i < queue.length; i++) {
@@ -31,12 +31,10 @@ export function joinWires({ nodes, wires }: Flat, budget: Budget): Joined[] {
         return joined;
       }
       const { wire, start } = queue[i]!;
-      // Inputs and outputs of a node are different ports: the odd keys are inputs.
       const target = portKey(wire.to.node, wire.to.port);
-      if (seen.has(-target - 1)) continue;
-      seen.add(-target - 1);
-      if (!nodes[wire.to.node]!.passage)
-        joined.push({ from: start.from, to: { ...wire.to }, position: start.position });
+      if (seen.has(target)) continue;
+      seen.add(target);
+      if (!nodes[wire.to.node]!.passage) joined.push({ from: start.from, to: wire.to, position: start.position });
       else for (const next of leaving.get(target) ?? []) queue.push({ wire: next, start });
     }
   }
@@ -45,6 +43,7 @@ export function joinWires({ nodes, wires }: Flat, budget: Budget): Joined[] {
   );
 }
 
+/** One number for a port of a node. */
 export function portKey(node: number, port: number): number {
   return node * MAX_PORTS_OF_ELEMENT + port;
 }

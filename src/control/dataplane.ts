@@ -77,7 +77,7 @@ export class DataPlane {
     });
     this.ended = new Promise((resolve) => {
       this.thread.on('error', (error) => {
-        end ??= { errors: 0, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+        end ??= { errors: 0, failure: error instanceof Error ? error.message : String(error) };
       });
       this.thread.on('exit', (code) => {
         this.alive = false;

@@ -14,6 +14,9 @@ import { checkSource } from './graph-file.js';
 import { measureLag } from './lag.js';
 import type { FromWorker, HandlerCall, ToWorker, WorkerOrder } from './messages.js';
 
+/** What is thrown where a programmer was wrong, and not the world. */
+const BUGS = [TypeError, RangeError, ReferenceError];
+
 /** Seconds that packets in queues have to leave when the run is halted. */
 const DRAIN = 1;
 
@@ -21,11 +24,16 @@ const order = workerData as WorkerOrder;
 const port = parentPort!;
 const tell = (message: FromWorker) => port.postMessage(message);
 
-/** What went wrong, with the place in the graph of the element that it happened to. */
+/** What went wrong, in one line: with the place in the graph of the element that failed, and in the code if it is a bug. */
 function describe(error: unknown, { flat }: CheckedGraph): string {
-  if (!(error instanceof ElementError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const position = flat.elements.find(({ name }) => name === error.element)?.position;
-  return position ? formatDiagnostic({ position, severity: 'error', message: error.message }) : error.message;
+  if (!(error instanceof Error)) return String(error);
+  const cause = error instanceof ElementError && error.cause instanceof Error ? error.cause : error;
+  const bug = cause !== error ? BUGS.some((kind) => cause instanceof kind) : true;
+  const frame = bug ? cause.stack?.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
+  const message = frame ? `${error.message} (${frame.trim()})` : error.message;
+  const name = error instanceof ElementError ? error.element : undefined;
+  const position = flat.elements.find((element) => element.name === name)?.position;
+  return position ? formatDiagnostic({ position, severity: 'error', message }) : message;
 }
 
 function check(): CheckedGraph {

@@ -122,10 +122,18 @@ export class Engine {
 
   /** Stops all elements, every one even if another fails. */
   async stop(): Promise<void> {
-    const ends = await Promise.allSettled(this.elements.map(async (element) => element.stop?.()));
-    const failed = ends.filter((end) => end.status === 'rejected').map((end) => end.reason);
+    const ends = await Promise.allSettled(
+      this.elements.map(async (element) => {
+        try {
+          await element.stop?.();
+        } catch (error) {
+          throw new ElementError(element, error);
+        }
+      }),
+    );
+    const failed = ends.filter((end) => end.status === 'rejected').map((end): ElementError => end.reason);
     if (failed.length === 1) throw failed[0];
-    if (failed.length > 1) throw new AggregateError(failed, failed.map(String).join('; '));
+    if (failed.length > 1) throw new AggregateError(failed, failed.map(({ message }) => message).join('; '));
   }
 
   /** Runs turns until `halt`, or until all finite sources have ended and nothing is left to do. */

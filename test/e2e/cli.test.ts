@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,7 @@ function start(...args: string[]) {
   return {
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     ended,
+    pid: child.pid,
     async line(pattern: RegExp): Promise<RegExpExecArray> {
       for (;;) {
         const match = pattern.exec(text.err);
@@ -140,5 +141,44 @@ t.test('command line', async (t) => {
     t.equal(status, 1);
     t.match(err, new RegExp(`cannot listen on 127.0.0.1:${port}: something else listens there`));
     t.notMatch(err, / runs/);
+  });
+
+  t.test('run: a second signal ends it at once', async (t) => {
+    writeFileSync(file('slow.click'), 'InfiniteSource(LIMIT 100) -> Shaper(1) -> Discard;\n');
+    const run = start('run', file('slow.click'), '--listen', 'off');
+    await run.line(/ runs/);
+    run.kill('SIGTERM');
+    await run.line(/SIGTERM: ending/);
+    run.kill('SIGTERM');
+    t.match(await run.ended, { status: 143 });
+  });
+
+  t.test('run: a graph from standard input', async (t) => {
+    const child = spawn(process.execPath, [potemkin, 'check', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+      err += piece;
+    });
+    child.stdin.end('Idle -> Dscard;');
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    t.match([status, err], [1, /^-:1:9: /]);
+  });
+
+  const root = process.getuid?.() === 0;
+  if (!root) console.error('SKIPPED: network namespaces can only be made by root');
+  t.test('run: in a network namespace', { skip: !root && 'needs root' }, async (t) => {
+    const name = `potemkin-test-${process.pid}`;
+    execFileSync('ip', ['netns', 'add', name]);
+    t.teardown(() => execFileSync('ip', ['netns', 'del', name]));
+    const run = start('run', file('endless.click'), '--listen', '127.0.0.1:0', '--netns', name);
+    const [, url] = await run.line(/metrics at (http:\S+)\/metrics/);
+    const own = statSync(`/run/netns/${name}`).ino;
+    const spaces = readdirSync(`/proc/${run.pid}/task`).map(
+      (task) => statSync(`/proc/${run.pid}/task/${task}/ns/net`).ino,
+    );
+    t.equal(spaces.filter((space) => space === own).length, 1, 'one thread is inside');
+    t.equal((await fetch(`${url}/healthz`)).status, 200, 'the control plane stays outside');
+    run.kill('SIGTERM');
+    t.match(await run.ended, { status: 0 });
   });
 });

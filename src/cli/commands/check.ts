@@ -19,7 +19,9 @@ Examples:
     )
     .action((file: string, { define }: { define?: Defines }) => {
       const { flat } = load(file, define).graph;
-      const farms = flat.elements.length === 1 ? 'element' : 'elements';
-      console.log(`${file}: ${flat.elements.length} ${farms}, ${flat.connections.length} connections, nothing wrong`);
+      const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+      console.log(
+        `${file}: ${count(flat.elements.length, 'element')}, ${count(flat.connections.length, 'connection')}, nothing wrong`,
+      );
     });
 }

@@ -57,7 +57,9 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
     const Packets packets = BorrowPackets(info[0]);
     const auto first = static_cast<uint32_t>(TakeInteger(info[1], "first", kRows));
     const auto max = static_cast<uint32_t>(TakeInteger(info[2], "max", kRows - first));
-    return Napi::Number::New(info.Env(), device.Receive(packets, first, max));
+    const int rows = device.Receive(packets, first, max);
+    if (poller_ != nullptr && rows > 0) poller_->Received(static_cast<uint32_t>(rows));
+    return Napi::Number::New(info.Env(), rows);
   }
 
   Napi::Value Send(const Napi::CallbackInfo& info) {

@@ -4,6 +4,14 @@
 
 namespace potemkin {
 
+namespace {
+
+// Wake-ups for fewer than kFew packets that a device may cause in a millisecond.
+constexpr uint32_t kWakes = 4;
+constexpr uint32_t kFew = 64;
+
+}  // namespace
+
 Poller::Poller(Napi::Env env, const Napi::Function& callback)
     : env_(env), callback_(Napi::Persistent(callback)), context_(std::in_place, env, "potemkin:poller") {}
 
@@ -11,19 +19,22 @@ std::shared_ptr<Poller> Poller::Start(Napi::Env env, int fd, const Napi::Functio
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) throw Napi::Error::New(env, "there is no event loop");
   const std::shared_ptr<Poller> poller(new Poller(env, callback));
-  poller->handle_.data = poller.get();
-  const int failed = uv_poll_init(loop, &poller->handle_, fd);
+  poller->poll_.data = poller->pause_.data = poller.get();
+  const int failed = uv_poll_init(loop, &poller->poll_, fd);
   if (failed != 0) throw Napi::Error::New(env, std::string("cannot poll the device: ") + uv_strerror(failed));
+  uv_timer_init(loop, &poller->pause_);
+  poller->open_ = 2;
   poller->self_ = poller;
   napi_add_async_cleanup_hook(env, OnTeardown, poller.get(), &poller->hook_);
-  uv_poll_start(&poller->handle_, UV_READABLE, OnEvent);
+  uv_poll_start(&poller->poll_, UV_READABLE, OnEvent);
   return poller;
 }
 
 void Poller::Stop() {
   if (stopped_) return;
   stopped_ = true;
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&pause_), OnClosed);
 }
 
 void Poller::Call() {
@@ -37,12 +48,30 @@ void Poller::Call() {
   }
 }
 
+bool Poller::TooManyWakes() {
+  const uint64_t now = uv_now(poll_.loop);
+  if (now != now_) wakes_ = 0;
+  now_ = now;
+  return received_ < kFew && ++wakes_ >= kWakes;
+}
+
 void Poller::OnEvent(uv_poll_t* handle, int status, int /*events*/) {
   auto* poller = static_cast<Poller*>(handle->data);
+  poller->received_ = 0;
   poller->Call();
-  // libuv stops polling a descriptor that is in error. The callback has asked the device for the error, which
-  // clears it, and packets that are left come next.
-  if (status < 0 && !poller->stopped_) uv_poll_start(handle, UV_READABLE, OnEvent);
+  if (poller->stopped_) return;
+  if (poller->TooManyWakes()) {
+    uv_poll_stop(handle);
+    uv_timer_start(&poller->pause_, OnPauseEnd, 1, 0);
+  } else if (status < 0) {
+    // libuv stops polling a descriptor that is in error. The callback has asked the device for the error,
+    // which clears it, and packets that are left come next.
+    uv_poll_start(handle, UV_READABLE, OnEvent);
+  }
+}
+
+void Poller::OnPauseEnd(uv_timer_t* timer) {
+  uv_poll_start(&static_cast<Poller*>(timer->data)->poll_, UV_READABLE, OnEvent);
 }
 
 void Poller::OnTeardown(napi_async_cleanup_hook_handle /*hook*/, void* data) {
@@ -51,6 +80,7 @@ void Poller::OnTeardown(napi_async_cleanup_hook_handle /*hook*/, void* data) {
 
 void Poller::OnClosed(uv_handle_t* handle) {
   auto* poller = static_cast<Poller*>(handle->data);
+  if (--poller->open_ != 0) return;
   const std::shared_ptr<Poller> self = std::move(poller->self_);
   poller->callback_.Reset();
   poller->context_.reset();

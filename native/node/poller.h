@@ -1,4 +1,8 @@
 // Calls JavaScript when a device is readable, on the event loop of the thread that made the poller.
+//
+// A wake-up costs as much as many packets, so a device that wakes us often for few packets is left alone for
+// a millisecond, like a network card whose interrupts are moderated: a lone packet is handled at once, a
+// flood in batches.
 #pragma once
 
 #include <napi.h>
@@ -16,22 +20,33 @@ class Poller {
   // Throws a JavaScript error if the descriptor cannot be polled.
   static std::shared_ptr<Poller> Start(Napi::Env env, int fd, const Napi::Function& callback);
 
+  // To be told by whoever received packets in the callback.
+  void Received(uint32_t packets) { received_ += packets; }
+
   // No callback follows, and the descriptor may be closed at once. May be called again.
   void Stop();
 
  private:
   Poller(Napi::Env env, const Napi::Function& callback);
   static void OnEvent(uv_poll_t* handle, int status, int events);
+  static void OnPauseEnd(uv_timer_t* timer);
   static void OnTeardown(napi_async_cleanup_hook_handle hook, void* data);
   static void OnClosed(uv_handle_t* handle);
   void Call();
+  // Whether the device should be left alone after the callback that just returned.
+  bool TooManyWakes();
 
-  uv_poll_t handle_{};
+  uv_poll_t poll_{};
+  uv_timer_t pause_{};
   Napi::Env env_;
   Napi::FunctionReference callback_;
   std::optional<Napi::AsyncContext> context_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   std::shared_ptr<Poller> self_;
+  uint32_t received_ = 0;  // by the callback
+  uint64_t now_ = 0;       // the millisecond …
+  uint32_t wakes_ = 0;     // … and the wake-ups for few packets in it
+  int open_ = 0;           // handles not closed yet
   bool stopped_ = false;
 };
 

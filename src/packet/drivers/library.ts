@@ -82,7 +82,10 @@ class LibraryDevice implements Device {
   }
 }
 
-/** METHOD PCAP: the `cap` package (libpcap). It sees what tcpdump sees. */
+/**
+ * METHOD PCAP: the `cap` package (libpcap). It sees what tcpdump sees. Its buffer holds one packet for every 64 KiB,
+ * and what it drops itself is not counted.
+ */
 export function openPcap(options: DeviceOptions, failed: (error: Error) => void): Device {
   return new LibraryDevice({ library: 'cap', ...pick(options) }, failed, companions(options));
 }

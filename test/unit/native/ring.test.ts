@@ -254,6 +254,32 @@ t.test('frames pass a pair of unix sockets', async (t) => {
   t.throws(() => native.openFrames(0x7fffffff, 14), { code: 'EBADF' });
 });
 
+t.test('a flood is received whole by the callback, which may close its device', async (t) => {
+  const [from, to] = native.framePair().map((fd) => native.openFrames(fd, 0)) as [NativeDevice, NativeDevice];
+  t.teardown(() => from.close());
+  t.teardown(() => to.close());
+  const table = new Packets();
+  const total = 20 * 32;
+  const ids: number[] = [];
+  const done = new Promise<void>((resolve) => {
+    to.onReadable(() => {
+      // Few at a time, so that it is called often.
+      const rows = to.receive(table.bytes, 0, 8);
+      for (let row = 0; row < rows; row++) ids.push(table.view.getUint16(table.start[row]! + 4));
+      if (ids.length < total) return;
+      to.close();
+      resolve();
+    });
+  });
+  for (let burst = 0; burst < 20; burst++) {
+    t.equal(send(from, ...Array.from({ length: 32 }, (_, i) => packet({ id: burst * 32 + i }))), 32);
+    await new Promise(setImmediate);
+  }
+  await done;
+  t.same(ids, [...Array(total).keys()]);
+  t.equal(send(from, packet()), 0, 'nobody is there any more');
+});
+
 t.test('a closed device throws, and leaves no descriptor open', { skip }, async (t) => {
   const { left, right } = rig(t);
   const open = () => readdirSync('/proc/self/fd').length;

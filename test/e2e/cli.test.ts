@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { elements } from '../../src/elements/index.js';
 
 const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
 
@@ -115,6 +116,29 @@ t.test('command line', async (t) => {
       status: 1,
       err: /--listen: expected/,
     });
+  });
+
+  const captures = elements.get('FromDump') !== undefined;
+  if (!captures) console.error('SKIPPED: there is no FromDump; files that are missing or damaged were not tried');
+  t.test('run: a capture that is missing', { skip: !captures }, async (t) => {
+    writeFileSync(file('missing.click'), `d :: FromDump(${file('none.pcap')}) -> Discard;\n`);
+    const { status, err } = await potemkinEnds('run', file('missing.click'), '--listen', 'off');
+    t.equal(status, 1);
+    t.match(err, /missing\.click:1:1: d: .*none\.pcap/);
+    t.notMatch(err, / runs/);
+  });
+
+  t.test('run: a capture that is cut off', { skip: !captures }, async (t) => {
+    // Header of a file of raw IP packets, a record of an empty IPv4 packet, and half a record.
+    const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000065000000', 'hex');
+    const record = Buffer.from('00000000000000001400000014000000', 'hex');
+    const packet = Buffer.from('4500001400000000403bb0a0c0000201c0000202', 'hex');
+    writeFileSync(file('cut.pcap'), Buffer.concat([header, record, packet, record, packet.subarray(0, 7)]));
+    writeFileSync(file('cut.click'), `d :: FromDump(${file('cut.pcap')}) -> Print(seen) -> Discard;\n`);
+    const { status, err } = await potemkinEnds('run', file('cut.click'), '--listen', 'off');
+    t.equal(status, 1);
+    t.equal(err.match(/^seen/gm)?.length, 1, 'what came before the damage was processed');
+    t.match(err, /^error: d: .*cut\.pcap|cut\.click:1:1: d: .*cut\.pcap/m);
   });
 
   t.test('run: metrics and health while it runs, and the end by a signal', async (t) => {

@@ -4,7 +4,7 @@ import { DataPlane } from './dataplane.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
-import { eventJson, narrate, oneLine } from './narrate.js';
+import { eventJson, narrate } from './narrate.js';
 
 export interface DaemonOptions {
   /** A graph in which nothing is wrong. */
@@ -25,12 +25,7 @@ export interface DaemonOptions {
  * @returns the exit status: 1 if an element failed or reported an error
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const json = options.events === 'json';
-  const say = (message: string) => {
-    for (const line of message.split('\n')) {
-      options.log(json ? JSON.stringify({ time: new Date(), kind: 'status', message: oneLine(line) }) : oneLine(line));
-    }
-  };
+  const { log } = options;
   const planes: DataPlane[] = [];
   const metrics = metricsRegistry(planes, options);
   const server = new HttpServer({
@@ -41,9 +36,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
   const onEvents = (events: readonly EngineEvent[]) => {
     for (const event of events) {
-      if (json) options.log(eventJson(event, new Date()));
-      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning')
-        options.log(narrate(event));
+      if (options.events === 'json') log(eventJson(event, new Date()));
+      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning') log(narrate(event));
     }
   };
   const { source, defines, netns, seed } = options;
@@ -57,16 +51,16 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const onSignal = (signal: NodeJS.Signals) => {
     if (signalled) process.exit(signal === 'SIGINT' ? 130 : 143);
     signalled = true;
-    say(`${signal}: ending; once more to end at once`);
+    log(`${signal}: ending; once more to end at once`);
     plane.halt();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     if (await plane.started) {
-      say(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
+      log(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
     }
     const { errors, failure } = await plane.ended;
-    if (failure !== undefined) say(failure);
+    if (failure !== undefined) log(failure);
     return failure !== undefined || errors > 0 ? 1 : 0;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

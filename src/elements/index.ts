@@ -3,10 +3,18 @@ import type { ElementClass } from '../pipeline/element.js';
 import { Registry } from '../pipeline/registry.js';
 import { BandwidthMeter } from './BandwidthMeter.js';
 import { BandwidthShaper } from './BandwidthShaper.js';
+import { CheckIPHeader } from './CheckIPHeader.js';
 import { CheckPaint } from './CheckPaint.js';
+import { CloneFarm } from './CloneFarm.js';
 import { Counter } from './Counter.js';
 import { Discard } from './Discard.js';
 import { Dispatcher } from './Dispatcher.js';
+import { FlowTable } from './FlowTable.js';
+import { FromDevice } from './FromDevice.js';
+import { FromDump } from './FromDump.js';
+import { GreDecap } from './GreDecap.js';
+import { GreEncap } from './GreEncap.js';
+import { GreTunnel } from './GreTunnel.js';
 import { HashSwitch } from './HashSwitch.js';
 import { IPPrint } from './IPPrint.js';
 import { Idle } from './Idle.js';
@@ -24,15 +32,25 @@ import { Shaper } from './Shaper.js';
 import { Switch } from './Switch.js';
 import { Tee } from './Tee.js';
 import { TimedSource } from './TimedSource.js';
+import { ToDevice } from './ToDevice.js';
+import { ToDump } from './ToDump.js';
 import { UniverseTagger } from './UniverseTagger.js';
 
 const classes: readonly ElementClass[] = [
   BandwidthMeter,
   BandwidthShaper,
+  CheckIPHeader,
   CheckPaint,
+  CloneFarm,
   Counter,
   Discard,
   Dispatcher,
+  FlowTable,
+  FromDevice,
+  FromDump,
+  GreDecap,
+  GreEncap,
+  GreTunnel,
   HashSwitch,
   IPPrint,
   Idle,
@@ -50,6 +68,8 @@ const classes: readonly ElementClass[] = [
   Switch,
   Tee,
   TimedSource,
+  ToDevice,
+  ToDump,
   UniverseTagger,
 ];
 

@@ -1,3 +1,5 @@
+export { CAPTURE_CHUNK } from '../native/capture.js';
+
 import { native } from '../native/addon.js';
 import { CAPTURE_RESULT, CAPTURE_STATUS, type CaptureStatus } from '../native/capture.js';
 import type { Batch } from './batch.js';
@@ -55,4 +57,13 @@ export function captureHeader(nanoseconds: boolean): Uint8Array {
   words[4] = 65_535;
   words[5] = 101;
   return new Uint8Array(header);
+}
+
+/**
+ * Writes the packets of a batch as records behind the header.
+ * @param into has room for RECORD_HEADER and a slot for each
+ * @returns the bytes written.
+ */
+export function captureRecords(packets: Packets, batch: Batch, nanoseconds: boolean, into: Uint8Array): number {
+  return native.captureWrite(packets.bytes, batch.rows, batch.count, nanoseconds, into);
 }

@@ -13,6 +13,8 @@ const NAMES = (Object.keys(COLUMNS) as ColumnName[]).filter((name) => name !== '
 /** Words kept for a packet: its offset in the slot, its length, and one for each other column. */
 const WORDS = 2 + NAMES.length;
 
+const [SEC, NSEC] = [NAMES.indexOf('sec'), NAMES.indexOf('nsec')];
+
 /** Packets and bytes for which there is room at first. */
 const FIRST_PACKETS = 4;
 const FIRST_BYTES = 512;
@@ -107,6 +109,12 @@ export class HeldPackets {
     if (this.dataHead >= this.data.length) this.dataHead -= this.data.length;
     this.count--;
     this.bytes -= length;
+  }
+
+  /** Time of the oldest packet, in seconds since the epoch. */
+  get oldestTime(): number {
+    const at = this.wordsAt(0) + 2;
+    return this.words[at + SEC]! + this.words[at + NSEC]! * 1e-9;
   }
 
   /** Length of the oldest packet, 0 if none is held. */

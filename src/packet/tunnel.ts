@@ -1,3 +1,7 @@
+import { native } from '../native/addon.js';
+import type { Batch } from './batch.js';
+import type { Packets } from './packets.js';
+
 /** What a GRE tunnel is. Addresses are numbers in host byte order. */
 export interface TunnelOptions {
   /** Our outer address: the source of what is sent; 0 receives for any. */
@@ -35,7 +39,7 @@ function word(name: string, value: number, max = 0xffffffff): number {
 }
 
 /** Makes the array that native GRE calls take: what is expected and sent, and the state of the sequence numbers. */
-export function makeTunnel(options: TunnelOptions): Uint32Array {
+export function makeTunnel(options: TunnelOptions): Tunnel {
   const { key } = options;
   const order = options.order ?? key !== 'row';
   const tunnel = new Uint32Array(Object.keys(TUNNEL).length);
@@ -54,6 +58,26 @@ export function makeTunnel(options: TunnelOptions): Uint32Array {
 }
 
 /** Forgets the sequence number last received: the next one is accepted whatever it is, as when the peer started again. */
-export function restartTunnel(tunnel: Uint32Array): void {
+export function restartTunnel(tunnel: Tunnel): void {
   tunnel[TUNNEL.seen] = 0;
+}
+
+/** A tunnel as native code knows it. */
+export type Tunnel = Uint32Array;
+
+/**
+ * Takes the packets of a batch out of GRE: `start` and `length` become those of the inner packet, `key` and `tunnel` are
+ * set. Writes `fault`; faulty rows stay as they were.
+ * @returns how many rows are faulty.
+ */
+export function decapsulate(packets: Packets, batch: Batch, tunnel: Tunnel): number {
+  return native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnel);
+}
+
+/**
+ * Puts the packets of a batch into GRE; the outer headers go into the headroom. Writes `fault`.
+ * @returns how many rows are faulty.
+ */
+export function encapsulate(packets: Packets, batch: Batch, tunnel: Tunnel): number {
+  return native.greEncapsulate(packets.bytes, batch.rows, batch.count, tunnel);
 }

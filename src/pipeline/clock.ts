@@ -34,6 +34,14 @@ export class Clock {
     if (now > this.now) this.now = now;
   }
 
+  /** Sets the time of a clock that has none yet. Timers keep their distance from now. */
+  begin(now: number): void {
+    if (this.now !== 0) return;
+    for (const timer of this.timers) timer.at += now;
+    this.now = now;
+    this.schedule();
+  }
+
   /** When the next timer is due; Infinity if there is none. */
   get deadline(): number {
     return this.next;

@@ -46,6 +46,8 @@ export class Engine {
   errors = 0;
   private readonly incoming: readonly (readonly Link[])[];
   private readonly pulling: readonly AnyElement[];
+  /** Sources whose packets set the clock. They are not among those that pull. */
+  private readonly clocking: readonly AnyElement[];
   private readonly settling: readonly AnyElement[];
   private readonly holding: readonly AnyElement[];
   private readonly finite: readonly AnyElement[];
@@ -93,19 +95,21 @@ export class Engine {
     this.handlers = new Handlers(this);
     this.handlers.define('stop', { write: () => this.halt() });
     this.incoming = graph.order.map((number) => links.filter((link) => link.to.element === elements[number]));
-    this.pulling = elements.filter((element) => element.pull);
+    const pulling = elements.filter((element) => element.pull);
     this.settling = elements.filter((element) => element.settle);
-    this.holding = this.pulling.filter((element) => element.waiting !== undefined);
+    this.holding = pulling.filter((element) => element.waiting !== undefined);
     this.finite = elements.filter((element) => element.ended !== undefined);
     this.suppressed = this.stats.counter('suppressed_events', 'events of elements that came too fast to be told', {});
     this.turns = this.stats.counter('turns', 'turns that the data plane has run', {});
     this.turnSeconds = this.stats.histogram('turn_duration_seconds', 'how long turns take', {}, TURN_BUCKETS);
     this.lastTurn = this.stats.gauge('last_turn_timestamp_seconds', 'when the last turn ended', {});
-    const sources = this.pulling.filter((element) => element.waiting === undefined);
+    const sources = pulling.filter((element) => element.waiting === undefined);
     if (!options.clock && sources.length > 0 && sources.every((element) => element.setsClock)) {
       clock = new Clock({ virtual: true });
     }
     this.clock = clock;
+    this.clocking = sources.filter((element) => clock.virtual && element.setsClock);
+    this.pulling = pulling.filter((element) => !this.clocking.includes(element));
   }
 
   /** Starts all elements. If one cannot start, those that have are stopped again. */
@@ -142,7 +146,7 @@ export class Engine {
       const until = performance.now() + SLICE * 1000;
       let busy = true;
       for (let i = 0; i < TURNS && busy && !this.stopping; i++) {
-        busy = this.timedTurn(this.pulling);
+        busy = this.timedTurn(false);
         if (performance.now() > until) break;
       }
       if (this.stopping) break;
@@ -161,7 +165,7 @@ export class Engine {
   async drain(seconds: number): Promise<void> {
     const until = performance.now() + seconds * 1000;
     while (this.holding.some((element) => element.waiting) && performance.now() < until) {
-      const busy = this.timedTurn(this.holding);
+      const busy = this.timedTurn(true);
       await new Promise((next) => (busy ? setImmediate(next) : setTimeout(next, 5)));
     }
   }
@@ -172,20 +176,16 @@ export class Engine {
     this.wake();
   }
 
-  /** Runs one turn, in which the given elements (default: all that can) bring packets in. Returns whether there was, or is, something to do. */
-  turn(pulling: readonly AnyElement[] = this.pulling): boolean {
+  /**
+   * Runs one turn. Returns whether there was, or is, something to do.
+   * @param draining whether only elements that hold packets may bring some in
+   */
+  turn(draining = false): boolean {
     if (!this.clock.virtual) this.clock.advance(Date.now() / 1000);
     const { packets } = this;
-    let more = false;
-    for (const element of pulling) {
-      this.current = element;
-      const max = Math.min(BATCH, packets.free);
-      if (max === 0) {
-        more = true;
-        break;
-      }
-      if (this.checked ? this.conserve(element, 0, () => element.pull!(max)) : element.pull!(max)) more = true;
-    }
+    let more = this.pull(draining ? this.holding : this.pulling);
+    // Whoever sets the clock waits until all that happened before is done with.
+    if (!draining && !more && packets.used === 0) more = this.pull(this.clocking);
     const moved = packets.used > 0;
     for (const links of this.incoming) {
       for (const link of links) {
@@ -206,10 +206,10 @@ export class Engine {
     return more || moved;
   }
 
-  private timedTurn(pulling: readonly AnyElement[]): boolean {
+  private timedTurn(draining: boolean): boolean {
     const start = performance.now();
     try {
-      return this.turn(pulling);
+      return this.turn(draining);
     } catch (error) {
       throw this.current ? new ElementError(this.current, error) : error;
     } finally {
@@ -217,6 +217,19 @@ export class Engine {
       this.turnSeconds.observe((performance.now() - start) / 1000);
       this.lastTurn.set(Date.now() / 1000);
     }
+  }
+
+  /** Lets elements bring packets in. Returns whether one has more. */
+  private pull(elements: readonly AnyElement[]): boolean {
+    const { packets } = this;
+    let more = false;
+    for (const element of elements) {
+      this.current = element;
+      const max = Math.min(BATCH, packets.free);
+      if (max === 0) return true;
+      if (this.checked ? this.conserve(element, 0, () => element.pull!(max)) : element.pull!(max)) more = true;
+    }
+    return more;
   }
 
   private finished(): boolean {

@@ -167,15 +167,6 @@ t.test('command line', async (t) => {
     t.notMatch(err, / runs/);
   });
 
-  t.test('run: events as JSON', async (t) => {
-    const { err } = await potemkinEnds('run', file('good.click'), '--listen', 'off', '--events', 'json');
-    const lines = err
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    t.match(lines, [{ time: /Z$/, kind: 'status', message: /good\.click runs$/ }]);
-  });
-
   t.test('run: a second signal ends it at once', async (t) => {
     writeFileSync(file('slow.click'), 'InfiniteSource(LIMIT 100) -> Shaper(1) -> Discard;\n');
     const run = start('run', file('slow.click'), '--listen', 'off');

@@ -1,0 +1,35 @@
+// The honeyfarm gateway: a router sends the traffic of unused addresses through a GRE tunnel; every address that is
+// contacted becomes a machine of its own, and nothing that it begins by itself leaves.
+//
+//   potemkin run config/farm.click -D LOCAL=192.0.2.2 -D ROUTER=192.0.2.1
+//
+// LOCAL, ROUTER   our end of the tunnel, and the router's
+// TARGETS         addresses one scan may reach in WINDOW; 0 switches the scan filter off
+// KEY             what shares a universe: packet, pair or source
+
+define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
+       $TARGETS 1, $WINDOW 60s, $KEY pair,
+       $MAP addresses.map, $POLICY policies/reflect.policy);
+
+tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
+flows    :: FlowTable(TIMEOUT 300s);
+scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
+universe :: UniverseTagger(KEY $KEY);
+bind     :: Dispatcher(MAP $MAP);
+farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
+export   :: ExportPolicy(POLICY $POLICY);
+
+// From the Internet to a clone.
+tunnel -> CheckIPHeader -> [outside] flows;
+flows[known] -> farm;                                // belongs to a flow that is open
+flows[new]   -> scans -> universe -> bind -> farm;   // may open one: SYN, UDP, ICMP echo
+flows[stray] -> Counter -> Discard;                  // backscatter and other packets that can open nothing
+scans[scan]  -> Discard;
+
+// From a clone: to whoever contacted it, or to another clone that plays the target.
+farm -> CheckIPHeader -> [inside] flows;
+flows[inside] -> export;
+export[forward]  -> tunnel;
+export[reflect]  -> Reflector -> bind;
+export[redirect] -> farm;
+export[drop]     -> Discard;

@@ -1,0 +1,31 @@
+// Plays a capture through the chain of farm.click, and writes what would go back into the tunnel.
+//
+//   potemkin run config/replay.click -D IN=a.pcap -D OUT=b.pcap
+//
+// IN      a capture of GRE packets, as the tunnel would bring them
+// OUT     a capture to write: answers of clones, in GRE
+// The other definitions are those of farm.click.
+
+define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
+       $TARGETS 1, $WINDOW 60s, $KEY pair,
+       $MAP addresses.map, $POLICY policies/reflect.policy);
+
+flows    :: FlowTable(TIMEOUT 300s);
+scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
+universe :: UniverseTagger(KEY $KEY);
+bind     :: Dispatcher(MAP $MAP);
+farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
+export   :: ExportPolicy(POLICY $POLICY);
+
+FromDump($IN) -> GreDecap -> CheckIPHeader -> [outside] flows;
+flows[known] -> farm;
+flows[new]   -> scans -> universe -> bind -> farm;
+flows[stray] -> Counter -> Discard;
+scans[scan]  -> Discard;
+
+farm -> CheckIPHeader -> [inside] flows;
+flows[inside] -> export;
+export[forward]  -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
+export[reflect]  -> Reflector -> bind;
+export[redirect] -> farm;
+export[drop]     -> Discard;

@@ -1,0 +1,330 @@
+import type { BackendListener, CloneBackend } from '../farm/backend.js';
+import { Clones } from '../farm/clones.js';
+import { SimulatedBackend } from '../farm/simulated/backend.js';
+import type { CloneRecord, Universe } from '../farm/universes.js';
+import { answerArp, ETHERTYPE, etherType, frame, MTU, unframe } from '../farm/wire.js';
+import { formatAddress } from '../packet/address.js';
+import type { Batch } from '../packet/batch.js';
+import { HeldPackets } from '../packet/held.js';
+import { Element, type Setup } from '../pipeline/element.js';
+import type { Spec } from '../pipeline/spec.js';
+import { bytes, choice, configFile, count, seconds } from '../pipeline/values.js';
+
+const spec = {
+  summary: 'gives every address its own clone, made when its first packet arrives',
+  inputs: { in: 'packets for clones: of a known flow, or with the image that is to play the address' },
+  outputs: { out: 'what clones send' },
+  config: {
+    backend: choice(['simulated'], 'simulated', 'Where clones come from.'),
+    images: configFile('images', 'Folder with the images.'),
+    memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
+    clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
+    binding: count(256, 'Clones that may be in the making at once.', { min: 1, max: 4096 }),
+    waiting: count(32, 'Packets that may wait for one clone in the making.', { min: 1, max: 1024 }),
+    idle: seconds(60, 'Time after which a quiet clone of no interest is recycled.'),
+    keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
+    interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
+    latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
+  },
+  drops: {
+    gone: 'the clone that sent it is gone',
+    universe: 'its universe is gone',
+    unbound: 'it belongs to a flow whose clone is gone',
+    full: 'as many clones as may exist are busy',
+    binding: 'as many clones as may be in the making are',
+    waiting: 'too many packets wait for its clone',
+    failed: 'its clone could not be made',
+    busy: 'its clone took no more packets',
+    'too-big': 'longer than the MTU of a clone’s wire',
+    arp: 'a clone’s ARP frame; requests are answered',
+    'not-ip': 'a clone’s frame that is neither IPv4 nor ARP',
+    runt: 'a clone’s frame that is too short',
+    spoofed: 'a clone sent it with an address that is not its own',
+  },
+  metrics: {
+    clones: {
+      kind: 'gauge',
+      doc: 'clones by state',
+      label: { name: 'state', values: ['binding', 'live'] },
+    },
+    universes: { kind: 'gauge', doc: 'universes that exist' },
+    pool_bytes: {
+      kind: 'gauge',
+      doc: 'memory of the clone pool',
+      label: { name: 'kind', values: ['reference', 'delta', 'tables'] },
+    },
+    clones_made: { kind: 'counter', doc: 'clones made' },
+    clones_ended: {
+      kind: 'counter',
+      doc: 'clones ended, by why',
+      label: { name: 'reason', values: ['recycled', 'pressure', 'failed', 'died'] },
+    },
+    bind_seconds: {
+      kind: 'histogram',
+      doc: 'time from the first packet for an address until a step of its binding is done',
+      label: { name: 'step', values: ['ready', 'reply'] },
+      buckets: [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    },
+  },
+  handlers: {
+    clones: { read: 'clones that exist: id, universe, address, image, state, depth, parent, delta, a line each' },
+    universes: { read: 'universes that exist: id, source, target, clones, depth, a line each' },
+  },
+  holds: true,
+  containment: { role: 'farm' },
+} as const satisfies Spec;
+
+/** Seconds between two looks for clones to recycle. */
+const ROUND = 1;
+
+/**
+ * A binding is made late: only when the first packet for an address in a universe arrives is a clone asked for.
+ * Packets that come meanwhile wait, and are delivered in order when it is ready. The clone's only wire leads here:
+ * the gateway answers its ARP requests, whoever they are for, and takes nothing from it that does not bear its own
+ * address.
+ *
+ * Clones that nothing of interest happened to are recycled when they have been quiet for IDLE; those that opened
+ * connections, changed much memory, or are part of a chain are kept for KEEP. When there is no room the least
+ * interesting one goes first.
+ *
+ * @example
+ *   FromDump(in.pcap) -> UniverseTagger -> Dispatcher(MAP addresses.map)
+ *     -> farm :: CloneFarm(BACKEND simulated, CLONES 1000) -> Discard;
+ */
+export class CloneFarm extends Element<typeof spec> implements BackendListener {
+  static readonly spec = spec;
+  private readonly backend: CloneBackend;
+  private readonly clones: Clones;
+  /** The packets that wait for each clone in the making. */
+  private readonly bindings = new Map<CloneRecord, HeldPackets>();
+  private readonly spareQueues: HeldPackets[] = [];
+  /** Clones whose making has come to an end since the last turn; the reason is there if it failed. */
+  private readonly outcomes: { clone: CloneRecord; failure?: string }[] = [];
+  /** When a clone was asked for, by the wall, until its first reply is seen. */
+  private readonly asked = new Map<number, number>();
+
+  constructor(setup: Setup<typeof spec>) {
+    super(setup);
+    const { images, memory, clones, latency } = this.config;
+    this.backend = new SimulatedBackend({
+      services: this.services,
+      folder: images,
+      memoryBudget: memory,
+      maxClones: clones,
+      latency,
+    });
+    this.clones = new Clones(this.services, this.backend, {
+      policy: this.config,
+      limit: clones,
+      onEnd: (clone, ending) => {
+        this.asked.delete(clone.id);
+        this.metrics.clones_ended[ending].add(1);
+      },
+    });
+  }
+
+  override async start(): Promise<void> {
+    await this.backend.start(this);
+    this.clones.start();
+    this.services.clock.every(ROUND, () => {
+      this.clones.recycle();
+      this.measure();
+    });
+  }
+
+  override async stop(): Promise<void> {
+    await this.backend.stop();
+  }
+
+  override get waiting(): number {
+    return this.bindings.size + (this.backend.busy ? 1 : 0);
+  }
+
+  override push(batch: Batch): void {
+    const { packets } = this;
+    for (let i = 0; i < batch.count; i++) {
+      const row = batch.rows[i]!;
+      const universe = this.clones.universes.get(packets.universe[row]!);
+      if (!universe) this.drops.universe.add(row);
+      else if (packets.length[row]! > MTU) this.drops['too-big'].add(row);
+      else {
+        const clone = universe.clones.get(packets.dst[row]!) ?? this.bind(universe, row);
+        if (clone?.state === 'live') this.deliver(clone, row);
+        else if (clone) this.wait(clone, row);
+      }
+    }
+  }
+
+  /** Makes a binding for the destination of a row, or drops the row. */
+  private bind(universe: Universe, row: number): CloneRecord | undefined {
+    const { packets } = this;
+    if (packets.image[row] === 0) {
+      this.drops.unbound.add(row);
+      return undefined;
+    }
+    if (this.bindings.size >= this.config.binding) {
+      this.drops.binding.add(row);
+      return undefined;
+    }
+    const parent = this.clones.get(packets.clone[row]!);
+    const clone = this.clones.create(universe, packets.dst[row]!, packets.image[row]! - 1, parent);
+    if (!clone) {
+      this.drops.full.add(row);
+      return undefined;
+    }
+    this.asked.set(clone.id, performance.now());
+    this.bindings.set(clone, this.spareQueues.pop() ?? new HeldPackets({ packets: this.config.waiting }));
+    this.metrics.clones_made.add(1);
+    return clone;
+  }
+
+  /** Keeps a row until its clone is ready. */
+  private wait(clone: CloneRecord, row: number): void {
+    if (this.bindings.get(clone)?.push(this.packets, row)) {
+      this.packets.clone[row] = clone.id;
+      this.held++;
+    } else this.drops.waiting.add(row);
+  }
+
+  private deliver(clone: CloneRecord, row: number): void {
+    const { packets } = this;
+    packets.clone[row] = clone.id;
+    clone.active = this.now();
+    frame(packets, row, clone.mac);
+    if (this.backend.deliver(clone.id, packets, row)) this.sent++;
+    else this.drops.busy.add(row);
+  }
+
+  override pull(max: number): boolean {
+    const room = max - this.finishBindings(max);
+    if (room > 0) this.collect(room);
+    return this.backend.busy || this.outcomes.length > 0;
+  }
+
+  /** Delivers, or drops, what waited for clones that are ready, or have failed. Returns the rows it took. */
+  private finishBindings(max: number): number {
+    let taken = 0;
+    for (let first = this.outcomes[0]; first && taken < max; first = this.outcomes[0]) {
+      const { clone, failure } = first;
+      const queue = this.bindings.get(clone);
+      for (; queue && queue.count > 0 && taken < max; taken++) {
+        const row = queue.pop(this.packets);
+        if (failure === undefined) this.deliver(clone, row);
+        else this.drops.failed.add(row);
+      }
+      if (queue && queue.count > 0) break;
+      this.outcomes.shift();
+      if (queue) this.spareQueues.push(queue);
+      this.bindings.delete(clone);
+      if (failure === undefined) clone.state = 'live';
+      else this.clones.end(clone, 'failed', failure);
+    }
+    return taken;
+  }
+
+  /** Brings in what clones have sent. */
+  private collect(max: number): void {
+    const { packets, backend } = this;
+    const taken = backend.collect(packets, max);
+    for (let row = packets.used - taken; row < packets.used; row++) {
+      const clone = this.clones.get(packets.clone[row]!);
+      const type = etherType(packets, row);
+      if (!clone) this.drops.gone.add(row);
+      else if (type === ETHERTYPE.arp) {
+        if (answerArp(packets, row, clone.address, clone.mac)) backend.deliver(clone.id, packets, row);
+        this.drops.arp.add(row);
+      } else if (type === ETHERTYPE.ipv4) this.admit(clone, row);
+      else this.drops['not-ip'].add(row);
+    }
+  }
+
+  /** Lets a clone's packet into the graph if it bears the clone's own address. */
+  private admit(clone: CloneRecord, row: number): void {
+    const { packets } = this;
+    unframe(packets, row);
+    if (packets.length[row]! < 20) {
+      this.drops.runt.add(row);
+      return;
+    }
+    if (packets.view.getUint32(packets.start[row]! + 12) !== clone.address) {
+      this.drops.spoofed.add(row);
+      return;
+    }
+    packets.universe[row] = clone.universe.id;
+    clone.active = this.now();
+    const asked = this.asked.get(clone.id);
+    if (asked !== undefined) {
+      this.metrics.bind_seconds.reply.observe((performance.now() - asked) / 1000);
+      this.asked.delete(clone.id);
+    }
+    this.out.out.add(row);
+  }
+
+  ready(id: number): void {
+    const clone = this.clones.get(id);
+    if (!clone) return;
+    this.outcomes.push({ clone });
+    const took = (performance.now() - (this.asked.get(id) ?? performance.now())) / 1000;
+    this.metrics.bind_seconds.ready.observe(took);
+    this.services.event({
+      kind: 'clone',
+      clone: id,
+      universe: clone.universe.id,
+      address: clone.address,
+      image: this.clones.imageOf(clone),
+      cause: { source: clone.parent?.address ?? clone.universe.source, clone: clone.parent?.id ?? 0 },
+      depth: clone.depth,
+      seconds: took,
+    });
+    this.services.wake();
+  }
+
+  failed(id: number, reason: string): void {
+    const clone = this.clones.get(id);
+    if (clone) this.outcomes.push({ clone, failure: reason });
+    this.services.wake();
+  }
+
+  gone(id: number, reason: string): void {
+    const clone = this.clones.get(id);
+    if (clone) this.clones.end(clone, 'died', reason);
+  }
+
+  private measure(): void {
+    const memory = this.backend.memory();
+    for (const kind of ['reference', 'delta', 'tables'] as const) this.metrics.pool_bytes[kind].set(memory[kind]);
+    this.metrics.clones.binding.set(this.bindings.size);
+    this.metrics.clones.live.set(this.clones.size - this.bindings.size);
+    this.metrics.universes.set(this.clones.universes.size);
+  }
+
+  override handlers() {
+    return {
+      clones: {
+        read: () =>
+          [...this.clones]
+            .map((clone) =>
+              [
+                clone.id,
+                clone.universe.id,
+                formatAddress(clone.address),
+                this.clones.imageOf(clone),
+                clone.state,
+                clone.depth,
+                clone.parent?.id ?? '-',
+                this.backend.delta(clone.id),
+              ].join('\t'),
+            )
+            .join('\n'),
+      },
+      universes: {
+        read: () =>
+          [...this.clones.universes]
+            .map(({ id, source, target, clones, depth }) =>
+              [id, formatAddress(source), formatAddress(target), clones.size, depth].join('\t'),
+            )
+            .join('\n'),
+      },
+    };
+  }
+}

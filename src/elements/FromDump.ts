@@ -1,0 +1,179 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { Batch } from '../packet/batch.js';
+import { CAPTURE_CHUNK, CaptureReader } from '../packet/capture.js';
+import { BATCH } from '../packet/columns.js';
+import { HeldPackets } from '../packet/held.js';
+import { Element } from '../pipeline/element.js';
+import { faultDrops, passSound } from '../pipeline/faulty.js';
+import type { Spec } from '../pipeline/spec.js';
+import { boolean, file, positional } from '../pipeline/values.js';
+
+const spec = {
+  summary: 'plays a capture file',
+  inputs: {},
+  outputs: { out: 'the IPv4 packets of the capture, without their link-layer header' },
+  config: {
+    filename: positional(file(undefined, 'The capture, pcap or pcapng; - is standard input.')),
+    timing: boolean(false, 'Whether to keep the pace of the capture. Else it is played as fast as possible.'),
+  },
+  drops: faultDrops('link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'),
+  handlers: {
+    filename: { read: 'the capture' },
+    position: { read: 'bytes of it that have been read' },
+  },
+} as const satisfies Spec;
+
+/** Bytes read from the file at once. */
+const CHUNK = 4 * CAPTURE_CHUNK;
+
+/** Seconds of capture time that one turn spans at most, so that answers come between what was apart. */
+const SPAN = 0.001;
+
+/**
+ * Reads pcap in both byte orders and both time resolutions, and pcapng; of link types Ethernet (with 802.1Q and
+ * 802.1ad), raw IP, Linux SLL and SLL2, and BSD null and loopback. What is not IPv4 is dropped and counted.
+ *
+ * A graph whose only sources are captures runs on their time: timeouts, and the times of what is written, are those
+ * of the capture, and a replay gives the same result each time.
+ *
+ * If the file is damaged, everything up to the damage is played; then the run ends with an error that names the offset.
+ *
+ * @example
+ *   FromDump(in.pcap) -> GreDecap -> CheckIPHeader -> Counter -> Discard;
+ */
+export class FromDump extends Element<typeof spec> {
+  static readonly spec = spec;
+  private readonly reader = new CaptureReader();
+  private readonly batch = new Batch();
+  /** Packets that were read, and whose time has not come. */
+  private readonly later = new HeldPackets({ packets: BATCH });
+  private readonly buffer = new Uint8Array(CHUNK);
+  /** What of the buffer is still to be read. */
+  private from = 0;
+  private to = 0;
+  private fd = -1;
+  private atEnd = false;
+  private done = false;
+  /** Wall time less capture time, when the pace is kept. */
+  private lag: number | undefined;
+  private waits = false;
+
+  override start(): void {
+    const { filename } = this.config;
+    try {
+      this.fd = filename === '-' ? 0 : openSync(filename, 'r');
+    } catch (error) {
+      throw new Error(`${this.name}: cannot open the capture: ${(error as Error).message}`);
+    }
+  }
+
+  override stop(): void {
+    if (this.fd > 0) closeSync(this.fd);
+    this.fd = -1;
+  }
+
+  override get ended(): boolean {
+    return this.done && this.later.count === 0;
+  }
+
+  override get setsClock(): boolean {
+    return !this.config.timing;
+  }
+
+  override pull(max: number): boolean {
+    const { batch, later, packets } = this;
+    batch.clear();
+    if (later.count === 0) this.read(max);
+    const first = later.count > 0 ? later.oldestTime : batch.count > 0 ? this.time(batch.rows[0]!) : undefined;
+    if (first === undefined) return false;
+    if (!this.reached(first)) {
+      this.hold(0);
+      return this.services.clock.virtual;
+    }
+    const until = first + SPAN;
+    while (later.count > 0 && later.oldestTime <= until && batch.count < max) batch.add(later.pop(packets));
+    let due = batch.count;
+    while (due > 1 && this.time(batch.rows[due - 1]!) > until) due--;
+    this.hold(due);
+    if (this.services.clock.virtual) this.services.clock.advance(this.time(batch.rows[due - 1]!));
+    passSound(packets, batch, this.drops, this.out.out);
+    return true;
+  }
+
+  /** Keeps the rows of the batch from number `due` on for later. There is always room: one read is held at most. */
+  private hold(due: number): void {
+    const { batch } = this;
+    for (let i = due; i < batch.count; i++) {
+      this.later.push(this.packets, batch.rows[i]!);
+      this.held++;
+    }
+    batch.count = due;
+  }
+
+  private time(row: number): number {
+    return this.packets.sec[row]! + this.packets.nsec[row]! * 1e-9;
+  }
+
+  /** Whether the time of a packet has come. Timers that are due before it run first, each in a turn of its own. */
+  private reached(time: number): boolean {
+    const { clock } = this.services;
+    if (clock.virtual) {
+      clock.begin(time);
+      if (clock.deadline > time) return true;
+      clock.advance(clock.deadline);
+      return false;
+    }
+    if (!this.config.timing) return true;
+    this.lag ??= clock.now - time;
+    const wait = time + this.lag - clock.now;
+    if (wait <= 0) return true;
+    if (!this.waits) {
+      this.waits = true;
+      clock.after(wait, () => {
+        this.waits = false;
+      });
+    }
+    return false;
+  }
+
+  /** Reads on until there are packets, or the end. */
+  private read(max: number): void {
+    const { batch, reader, packets } = this;
+    while (!this.done && batch.count === 0) {
+      if (!this.atEnd && this.to - this.from < CAPTURE_CHUNK) this.fill();
+      this.from += reader.read(this.buffer.subarray(this.from, this.to), packets, batch, max);
+      if (reader.damage !== undefined) this.fail(reader.damage);
+      else if (reader.status === 'more' && this.atEnd) {
+        if (this.from < this.to) this.fail('it ends inside of a record');
+        this.done = true;
+      }
+    }
+  }
+
+  private fill(): void {
+    this.buffer.copyWithin(0, this.from, this.to);
+    this.to -= this.from;
+    this.from = 0;
+    try {
+      const count = readSync(this.fd, this.buffer, this.to, CHUNK - this.to, null);
+      if (count === 0) this.atEnd = true;
+      this.to += count;
+    } catch (error) {
+      this.atEnd = true;
+      this.fail((error as Error).message);
+    }
+  }
+
+  private fail(message: string): void {
+    this.done = true;
+    const where = `${this.config.filename}: at offset ${this.reader.position}`;
+    this.services.event({ kind: 'error', element: this.name, message: `${where}: ${message}` });
+  }
+
+  override handlers() {
+    return {
+      filename: { read: () => this.config.filename },
+      position: { read: () => String(this.reader.position) },
+    };
+  }
+}

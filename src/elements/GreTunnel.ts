@@ -1,0 +1,129 @@
+import { formatAddress } from '../packet/address.js';
+import { Batch } from '../packet/batch.js';
+import type { Driver } from '../packet/drivers/driver.js';
+import { interfaceWith } from '../packet/drivers/interfaces.js';
+import { PROTOCOL } from '../packet/protocol.js';
+import { decapsulate, encapsulate, makeTunnel, type Tunnel } from '../packet/tunnel.js';
+import { Element, type Setup } from '../pipeline/element.js';
+import { faultDrops, passReceived, passSound } from '../pipeline/faulty.js';
+import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
+import type { Spec } from '../pipeline/spec.js';
+import { address, boolean, count, optional, text } from '../pipeline/values.js';
+
+const spec = {
+  summary: 'is our end of a GRE tunnel',
+  inputs: { in: 'IPv4 packets to send through the tunnel' },
+  outputs: { out: 'IPv4 packets that came through it; nothing of these is checked' },
+  config: {
+    local: address(undefined, 'Our address.'),
+    remote: address(undefined, 'The router’s address. What comes from another is dropped.'),
+    device: optional(text(undefined, 'The interface; the one that has the address LOCAL if it is not given.')),
+    key: optional(
+      count(undefined, 'The key of all packets, both ways (RFC 2890); any is taken and none sent without.'),
+    ),
+    checksum: boolean(false, 'Whether to send GRE checksums. Those received are always verified.'),
+    sequence: boolean(false, 'Whether to send sequence numbers, and drop what comes late.'),
+    number: count(0, 'Number of the tunnel, for graphs with several.', { max: 254 }),
+    mtu: count(1500, 'The longest packet that fits the way to the router, outer headers included.', { min: 68 }),
+    ...liveConfig,
+  },
+  drops: {
+    ...faultDrops(
+      'link-truncated',
+      'not-ipv4',
+      'captured-short',
+      'oversize',
+      'ip-truncated',
+      'ip-version',
+      'ip-header-length',
+      'ip-total-length',
+      'ip-checksum',
+      'not-gre',
+      'outer-fragment',
+      'gre-truncated',
+      'gre-version',
+      'gre-pptp',
+      'gre-routing',
+      'gre-reserved',
+      'gre-protocol',
+      'gre-checksum',
+      'gre-key',
+      'gre-sequence',
+      'gre-peer',
+    ),
+    'too-big': 'with its outer headers it is longer than MTU',
+    refused: 'the interface took no more packets, or is down',
+  },
+  metrics: liveMetrics,
+  containment: { role: 'exit' },
+} as const satisfies Spec;
+
+/**
+ * RFC 2784 with the key, checksum and sequence number of RFC 2890, straight from and to a network interface. While it
+ * runs the kernel leaves protocol 47 to it and answers nothing itself.
+ *
+ * An interface that is missing, or goes down, is an error that is shown, counted and tried again.
+ *
+ * @example
+ *   tunnel :: GreTunnel(LOCAL 192.0.2.2, REMOTE 192.0.2.1) -> CheckIPHeader -> Counter -> Discard;
+ *   Idle -> tunnel;
+ */
+export class GreTunnel extends Element<typeof spec> {
+  static readonly spec = spec;
+  private readonly tunnel: Tunnel;
+  private readonly received = new Batch();
+  private driver: Driver | undefined;
+
+  constructor(setup: Setup<typeof spec>) {
+    super(setup);
+    const { local, remote, key, checksum, sequence, number } = this.config;
+    const options = { local, remote, checksum, sequence, order: sequence, number };
+    this.tunnel = makeTunnel(key === undefined ? options : { ...options, key });
+  }
+
+  override start(): void {
+    const { local, method, buffer } = this.config;
+    const device = this.config.device ?? interfaceWith(local);
+    if (device === undefined) throw new Error(`no interface has the address ${formatAddress(local)} (LOCAL)`);
+    this.driver = openLive(this, this.metrics, { interface: device, method, protocol: PROTOCOL.gre, local, buffer });
+  }
+
+  override stop(): void {
+    this.driver?.close();
+  }
+
+  override pull(max: number): boolean {
+    const { packets, received } = this;
+    const rows = this.driver!.receive(packets, max);
+    passReceived(packets, rows, this.drops, received);
+    const faulty = decapsulate(packets, received, this.tunnel);
+    if (faulty === 0) this.out.out.addAll(received);
+    else passSound(packets, received, this.drops, this.out.out);
+    return rows === max;
+  }
+
+  override push(batch: Batch): void {
+    const { packets } = this;
+    const sound = this.received;
+    sound.clear();
+    const faulty = encapsulate(packets, batch, this.tunnel);
+    if (faulty === 0) sound.addAll(batch);
+    else passSound(packets, batch, this.drops, sound);
+    this.send(sound);
+  }
+
+  private send(batch: Batch): void {
+    const { packets } = this;
+    const { mtu } = this.config;
+    let kept = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const row = batch.rows[i]!;
+      if (packets.length[row]! > mtu) this.drops['too-big'].add(row);
+      else batch.rows[kept++] = row;
+    }
+    batch.count = kept;
+    const accepted = this.driver!.send(packets, batch.rows, kept);
+    this.sent += accepted;
+    for (let i = accepted; i < kept; i++) this.drops.refused.add(batch.rows[i]!);
+  }
+}

@@ -1,0 +1,6 @@
+import { native } from '../../native/addon.js';
+
+/** The name of the interface of this thread's namespace that has an IPv4 address, undefined if none has. */
+export function interfaceWith(address: number): string | undefined {
+  return native.interfaces().find(({ addresses }) => addresses.some((each) => each.address === address))?.name;
+}

@@ -35,7 +35,7 @@ export function narrate(event: EngineEvent): string {
     case 'universe':
       return `universe ${event.universe}: ${formatAddress(event.source)} contacted ${formatAddress(event.target)}`;
     case 'clone': {
-      const reason = event.depth > 0 ? ` because clone ${event.cause.clone} called it` : '';
+      const reason = event.cause.clone > 0 ? ` because clone ${event.cause.clone} called it` : '';
       const plays = `plays ${formatAddress(event.address)} in universe ${event.universe}`;
       return oneLine(`clone ${event.clone} (${event.image}) ${plays}${reason}, ready in ${duration(event.seconds)}`);
     }

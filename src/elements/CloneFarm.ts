@@ -250,8 +250,11 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       this.drops.spoofed.add(row);
       return;
     }
+    const now = this.now();
+    packets.sec[row] = now;
+    packets.nsec[row] = (now % 1) * 1e9;
     packets.universe[row] = clone.universe.id;
-    clone.active = this.now();
+    clone.active = now;
     const asked = this.asked.get(clone.id);
     if (asked !== undefined) {
       this.metrics.bind_seconds.reply.observe((performance.now() - asked) / 1000);

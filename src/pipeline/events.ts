@@ -7,8 +7,9 @@ export type EngineEvent =
       readonly universe: number;
       readonly address: number;
       readonly image: string;
-      /** Why it exists: a packet from outside, or the clone whose packet was reflected. */
+      /** Who sent the packet that called for it: an address, and the clone that has it, 0 if it is outside. */
       readonly cause: { readonly source: number; readonly clone: number };
+      /** 1 if it was contacted from outside, else one more than that of the clone that called. */
       readonly depth: number;
       readonly seconds: number;
     }

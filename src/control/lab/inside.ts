@@ -1,0 +1,38 @@
+import { Worker } from 'node:worker_threads';
+
+/**
+ * Runs a module in a thread of its own, until it ends.
+ * @returns what it posted to its parent, one by one
+ */
+export async function* thread<Message>(module: string, workerData: unknown): AsyncGenerator<Message> {
+  const worker = new Worker(new URL(module, import.meta.url), { workerData });
+  const messages: Message[] = [];
+  let wake = () => {};
+  let ended = false;
+  let failure: unknown;
+  worker.on('message', (message: Message) => {
+    messages.push(message);
+    wake();
+  });
+  worker.on('error', (error) => {
+    failure = error;
+  });
+  worker.on('exit', () => {
+    ended = true;
+    wake();
+  });
+  try {
+    while (true) {
+      const message = messages.shift();
+      if (message !== undefined) yield message;
+      else if (failure !== undefined) throw failure;
+      else if (ended) return;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+  } finally {
+    await worker.terminate();
+  }
+}

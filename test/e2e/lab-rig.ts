@@ -1,0 +1,44 @@
+/** A lab of a test's own, beside any that a user has, and what is done in it. */
+import { type ExecFileException, execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { Lab } from '../../src/control/lab/lab.js';
+
+/** Why there can be no lab here, or false. For tap's `skip`. */
+export const noLab: string | false = process.getuid?.() === 0 ? false : 'needs root: a lab makes network namespaces';
+
+export const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+
+export interface Ended {
+  readonly status: number | string;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end; one that hangs is ended after so many seconds. */
+export function run(program: string, args: readonly string[], seconds = 30): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: seconds * 1000 }, (error: ExecFileException | null, out, err) => {
+      resolve({ status: error ? (error.code ?? error.signal ?? -1) : 0, out, err });
+    });
+  });
+}
+
+export const cli = (...args: string[]) => run(process.execPath, [potemkin, ...args]);
+
+let made = 0;
+
+/** A lab with a name and a folder that no other has. It is down and goes at the end of the test. */
+export function ownLab(t: Test): Lab {
+  const name = `pt-${process.pid}-${made++}`;
+  // Not in the test's own folder, whose path may be too long for a socket.
+  const lab = new Lab({ name, state: join(tmpdir(), name) });
+  t.teardown(() => lab.down());
+  return lab;
+}
+
+/** Runs a program in the attacker's namespace. */
+export const attack = (lab: Lab, program: string, ...args: string[]) =>
+  run('ip', ['netns', 'exec', lab.namespaces.attacker, program, ...args]);

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <vector>
 
+#include "checksum.h"
+
 namespace potemkin {
 
 namespace {
@@ -62,17 +64,9 @@ void CompleteChecksum(const VnetHeader& header, size_t linkHeader, std::span<uin
   const size_t start = header.csumStart - linkHeader;
   const size_t field = start + header.csumOffset;
   if (field + 2 > packet.size()) return;
-  uint64_t sum = 0;
-  for (size_t i = start; i + 1 < packet.size(); i += 2) {
-    sum += static_cast<uint32_t>(packet[i] << 8 | packet[i + 1]);
-  }
-  if ((packet.size() - start) % 2 != 0) sum += static_cast<uint32_t>(packet.back() << 8);
-  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
-  sum = ~sum & 0xffff;
+  const uint16_t checksum = checksumOf(sumBytes(packet.data() + start, packet.size() - start));
   // 0 would mean "no checksum" to UDP (RFC 768).
-  if (sum == 0) sum = 0xffff;
-  packet[field] = static_cast<uint8_t>(sum >> 8);
-  packet[field + 1] = static_cast<uint8_t>(sum);
+  store<uint16_t>(packet.data() + field, checksum == 0 ? 0xffff : checksum);
 }
 
 // What both versions of the ring say about a packet.

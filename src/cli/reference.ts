@@ -52,7 +52,10 @@ function containment(role: NonNullable<Spec['containment']>): string {
 /** The reference page of an element, in Markdown: what `potemkin explain` prints and docs/reference holds. */
 export function reference({ name, spec }: Pick<ElementClass, 'name' | 'spec'>, { prose, examples }: Manual): string {
   const about = [`${name} ${spec.summary}.`, ...prose, ...(spec.containment ? [containment(spec.containment)] : [])];
-  if (spec.holds) about.push('It holds packets between turns, so a circle of the graph may pass through it.');
+  if (spec.decoupled)
+    about.push(
+      'What it is given does not come out of its outputs in the same turn, so a circle of the graph may pass through it.',
+    );
   return [
     `# ${name}\n\n${about.join('\n\n')}\n`,
     section(

@@ -70,7 +70,7 @@ const spec = {
     clones: { read: 'clones that exist: id, universe, address, image, state, depth, parent, delta, a line each' },
     universes: { read: 'universes that exist: id, source, target, clones, depth, a line each' },
   },
-  holds: true,
+  decoupled: true,
   containment: { role: 'farm' },
 } as const satisfies Spec;
 

@@ -2,6 +2,7 @@ import { Batch } from '../packet/batch.js';
 import { DISPOSITION } from '../packet/flow.js';
 import { Flows } from '../packet/flows.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
 import { count, seconds } from '../pipeline/values.js';
 
@@ -60,6 +61,7 @@ export class FlowTable extends Element<typeof spec> {
       tcpTransitory: transitory,
       udp,
       icmp,
+      seed: seedBytes(this.services.seed, this.name),
     });
   }
 

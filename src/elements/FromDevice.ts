@@ -17,6 +17,7 @@ const spec = {
   },
   drops: faultDrops('link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'),
   metrics: liveMetrics,
+  source: 'live',
 } as const satisfies Spec;
 
 /**

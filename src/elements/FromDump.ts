@@ -17,6 +17,7 @@ const spec = {
     timing: boolean(false, 'Whether to keep the pace of the capture. Else it is played as fast as possible.'),
   },
   drops: faultDrops('link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'),
+  source: ({ timing }: { readonly timing: boolean }) => (timing ? 'live' : 'record'),
   handlers: {
     filename: { read: 'the capture' },
     position: { read: 'bytes of it that have been read' },
@@ -74,10 +75,6 @@ export class FromDump extends Element<typeof spec> {
 
   override get ended(): boolean {
     return this.done && this.later.count === 0;
-  }
-
-  override get setsClock(): boolean {
-    return !this.config.timing;
   }
 
   override pull(max: number): boolean {

@@ -55,6 +55,8 @@ const spec = {
     refused: 'the interface took no more packets, or is down',
   },
   metrics: liveMetrics,
+  source: 'live',
+  decoupled: true,
   containment: { role: 'exit' },
 } as const satisfies Spec;
 

@@ -10,7 +10,7 @@ const spec = {
   outputs: { out: 'the same packets, in order, in a later turn' },
   config: { capacity: positional(count(1000, 'Packets that may wait.', { min: 1 })) },
   drops: { full: 'CAPACITY packets wait already', reset: 'the queue was emptied by hand' },
-  holds: true,
+  decoupled: true,
   handlers: {
     length: { read: 'packets that wait now' },
     highwater_length: { read: 'the most that ever waited at once' },

@@ -2,6 +2,7 @@ import type { Batch } from '../packet/batch.js';
 import { PROTOCOL } from '../packet/protocol.js';
 import { Table } from '../packet/table.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
 import { count, seconds } from '../pipeline/values.js';
 
@@ -51,6 +52,7 @@ export class ScanFilter extends Element<typeof spec> {
       capacity: scans,
       timeout: this.window,
       full: 'forget oldest',
+      seed: seedBytes(this.services.seed, this.name),
     });
   }
 

@@ -2,6 +2,7 @@ import { type Universe, Universes } from '../farm/universes.js';
 import type { Batch } from '../packet/batch.js';
 import { Table } from '../packet/table.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
 import { choice, count } from '../pipeline/values.js';
 
@@ -41,7 +42,8 @@ export class UniverseTagger extends Element<typeof spec> {
   constructor(setup: Setup<typeof spec>) {
     super(setup);
     this.universes = this.services.shared(Universes);
-    this.table = new Table({ keyWords: 3, valueWords: 1, capacity: this.config.universes });
+    const seed = seedBytes(this.services.seed, this.name);
+    this.table = new Table({ keyWords: 3, valueWords: 1, capacity: this.config.universes, seed });
     this.universes.onClose((universe) => this.forget(universe));
   }
 

@@ -70,7 +70,7 @@ export function configure<S extends Spec>(
 
   for (const [name, key] of keys) {
     if (name in values) continue;
-    if ('fallback' in key) values[name] = key.fallback;
+    if ('fallback' in key) values[name] = key.relative ? key.parse(key.format(key.fallback), context) : key.fallback;
     else complain(position, `${keyword(name)} is missing; it takes a value of kind ${key.type}`);
   }
   return { config: values as ConfigOf<S>, diagnostics };

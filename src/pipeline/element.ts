@@ -128,11 +128,6 @@ export abstract class AnyElement {
     return undefined;
   }
 
-  /** This source sets the clock from its packets instead of the wall. */
-  get setsClock(): boolean {
-    return false;
-  }
-
   /** Handlers by name, as declared in the spec. */
   handlers(): Readonly<Record<string, HandlerFunctions>> {
     return {};

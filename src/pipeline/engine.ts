@@ -13,7 +13,7 @@ import type { Registry } from './registry.js';
 import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
 
 export interface EngineOptions {
-  /** Default: drawn at random. */
+  /** Default: drawn at random; in a replay always the same, so that it gives the same result each time. */
   seed?: bigint;
   /** Default: the wall clock, or the packets' own time if all sources are replayed captures. */
   clock?: Clock;
@@ -66,15 +66,14 @@ export class Engine {
   constructor(graph: CheckedGraph, registry: Registry, options: EngineOptions = {}) {
     this.checked = options.checked ?? process.env['POTEMKIN_CHECKED'] === '1';
     const shared = new Map<unknown, unknown>();
-    // Elements ask for the time only after all of them are made, when it is known whose time counts.
-    let clock = options.clock ?? new Clock();
+    const origins = sourcesOf(graph, registry);
+    const replay = origins.includes('record') && !origins.includes('live');
+    const clock = options.clock ?? new Clock({ virtual: replay });
     const engine = this;
     this.services = {
       packets: this.packets,
-      get clock() {
-        return clock;
-      },
-      seed: options.seed ?? randomBytes(8).readBigUInt64LE(),
+      clock,
+      seed: options.seed ?? (replay ? 1n : randomBytes(8).readBigUInt64LE()),
       shared<T>(of: new (services: Services) => T): T {
         if (!shared.has(of)) shared.set(of, new of(engine.services));
         return shared.get(of) as T;
@@ -103,12 +102,8 @@ export class Engine {
     this.turns = this.stats.counter('turns', 'turns that the data plane has run', {});
     this.turnSeconds = this.stats.histogram('turn_duration_seconds', 'how long turns take', {}, TURN_BUCKETS);
     this.lastTurn = this.stats.gauge('last_turn_timestamp_seconds', 'when the last turn ended', {});
-    const sources = pulling.filter((element) => element.waiting === undefined);
-    if (!options.clock && sources.length > 0 && sources.every((element) => element.setsClock)) {
-      clock = new Clock({ virtual: true });
-    }
     this.clock = clock;
-    this.clocking = sources.filter((element) => clock.virtual && element.setsClock);
+    this.clocking = pulling.filter((element) => clock.virtual && origins[elements.indexOf(element)] === 'record');
     this.pulling = pulling.filter((element) => !this.clocking.includes(element));
   }
 
@@ -285,4 +280,12 @@ export class Engine {
     }
     return result;
   }
+}
+
+/** Where each element brings packets in from, if it does. */
+function sourcesOf({ flat, configs }: CheckedGraph, registry: Registry): ('live' | 'record' | undefined)[] {
+  return flat.elements.map((element, i) => {
+    const source = registry.get(element.class)?.spec.source;
+    return typeof source === 'function' ? source(configs[i] as never) : source;
+  });
 }

@@ -2,14 +2,14 @@ import type { FlatGraph } from './click/read.js';
 import type { Registry } from './registry.js';
 
 /**
- * The order in which a turn runs the elements: each after all that feed it. Elements that hold packets give them
- * out at the start of the next turn, so what they feed need not wait for them.
- * @returns the order, or the cycle (element numbers) that no holding element breaks.
+ * The order in which a turn runs the elements: each after all that feed it. A decoupled element fills its outputs
+ * at the start of the turn, so what it feeds need not wait for it.
+ * @returns the order, or the cycle (element numbers) that no decoupled element breaks.
  */
 export function topologicalOrder(graph: FlatGraph, registry: Registry): { order: number[] } | { cycle: number[] } {
-  const holds = graph.elements.map((element) => registry.get(element.class)?.spec.holds === true);
+  const decoupled = graph.elements.map((element) => registry.get(element.class)?.spec.decoupled === true);
   const next = graph.elements.map(() => [] as number[]);
-  for (const { from, to } of graph.connections) if (!holds[from.element]) next[from.element]!.push(to.element);
+  for (const { from, to } of graph.connections) if (!decoupled[from.element]) next[from.element]!.push(to.element);
 
   const order: number[] = [];
   const state = graph.elements.map(() => 'new' as 'new' | 'open' | 'done');

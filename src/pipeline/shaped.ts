@@ -15,7 +15,7 @@ export const shaperSpec = (summary: string, unit: string, key: (fallback: undefi
       capacity: positional(count(1000, 'Packets that may wait.', { min: 1 })),
     },
     drops: { full: 'CAPACITY packets wait already', reset: 'the queue was emptied by hand' },
-    holds: true,
+    decoupled: true,
     handlers: {
       rate: { read: `most ${unit} in a second`, write: 'sets it' },
       length: { read: 'packets that wait now' },

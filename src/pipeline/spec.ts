@@ -40,8 +40,16 @@ export interface Spec {
   readonly drops: Readonly<Record<string, string>>;
   readonly metrics?: Readonly<Record<string, MetricSpec>>;
   readonly handlers?: Readonly<Record<string, { readonly read?: string; readonly write?: string }>>;
-  /** It keeps packets between turns, so a cycle of the graph may pass through it. */
-  readonly holds?: true;
+  /**
+   * Where it brings packets in from, if it does: from the world as it happens, or from a record whose times become the
+   * engine's. It may depend on its configuration.
+   */
+  readonly source?: 'live' | 'record' | ((config: never) => 'live' | 'record');
+  /**
+   * What comes in does not go out in the same turn: it is kept (Queue, CloneFarm) or leaves another way (GreTunnel). So a
+   * cycle of the graph may pass through it.
+   */
+  readonly decoupled?: true;
   /**
    * What it means for containment. A `farm` is where clones' packets come from, an `exit` is where packets leave
    * the gateway, and a `guard` is an export policy, which licenses what leaves by the outputs it names.

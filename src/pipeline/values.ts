@@ -18,6 +18,8 @@ export interface Key<T> {
   readonly doc: string;
   /** The value when it is not given; keys that lack this property are mandatory. */
   readonly fallback?: T;
+  /** What the fallback means depends on where the graph is. */
+  readonly relative?: true;
   /** May be given without its name, in the order of the keys that may. */
   readonly positional?: true;
   /** Takes all positional arguments. */
@@ -255,10 +257,11 @@ export function file(fallback: string | undefined, doc: string): Key<string> {
 
 /** A file that belongs to the graph, from the graph's folder. */
 export function configFile(fallback: string | undefined, doc: string): Key<string> {
-  return key('file beside the graph', doc, fallback, (value, { folder }) => {
+  const made = key('file beside the graph', doc, fallback, (value, { folder }) => {
     if (value === '') throw new ValueError('expected a file name');
     return isAbsolute(value) ? value : resolve(folder, value);
   });
+  return { ...made, relative: true };
 }
 
 /**

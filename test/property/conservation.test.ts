@@ -103,7 +103,7 @@ for (const name of elements.names.filter((name) => !SOURCES.has(name))) {
           const dropped = Object.values(element.drops).reduce((sum, drop) => sum + drop.value, 0);
           const ends = out + dropped + (element.waiting ?? 0) + element.sent;
           if (ends !== due) throw new Error(`${due} packets became ${ends}`);
-          if (Class.spec.holds) return;
+          if (Class.spec.decoupled) return;
           for (const list of Object.values(seen)) {
             const last = new Map<string, number>();
             for (const number of list) {

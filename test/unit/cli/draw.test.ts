@@ -15,7 +15,7 @@ function element(name: string, spec: Partial<Spec>): ElementClass {
 }
 
 const registry = new Registry([
-  element('Farm', { inputs: { in: '' }, outputs: { out: '' }, holds: true, containment: { role: 'farm' } }),
+  element('Farm', { inputs: { in: '' }, outputs: { out: '' }, decoupled: true, containment: { role: 'farm' } }),
   element('Policy', {
     inputs: { in: '' },
     outputs: { forward: '', drop: '' },

@@ -50,7 +50,7 @@ t.test('a reference page holds all facts', async (t) => {
       made: { kind: 'counter', doc: 'made', label: { name: 'by', values: ['a', 'b'] } },
     },
     handlers: { size: { read: 'how much', write: 'sets it' } },
-    holds: true,
+    decoupled: true,
     containment: { role: 'guard', licenses: 'pass' },
   } as const satisfies Spec;
   t.equal(
@@ -63,7 +63,7 @@ Why.
 
 It is an export policy: its output \`[pass]\` is the licence by which packets of clones may leave.
 
-It holds packets between turns, so a circle of the graph may pass through it.
+What it is given does not come out of its outputs in the same turn, so a circle of the graph may pass through it.
 
 ## Example
 

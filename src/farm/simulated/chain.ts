@@ -1,6 +1,7 @@
 import { formatAddress } from '../../packet/address.js';
 import { type Connection, STATE } from './connection.js';
 import type { Machine } from './machine.js';
+import type { Opening } from './opening.js';
 import type { Sender } from './sender.js';
 import type { Tcp } from './tcp.js';
 
@@ -21,11 +22,13 @@ const FARTHEST = 32;
 export class Chain {
   private readonly machine: Machine;
   private readonly sender: Sender;
+  private readonly opening: Opening;
   private readonly tcp: Tcp;
 
-  constructor(machine: Machine, sender: Sender, tcp: Tcp) {
+  constructor(machine: Machine, sender: Sender, opening: Opening, tcp: Tcp) {
     this.machine = machine;
     this.sender = sender;
+    this.opening = opening;
     this.tcp = tcp;
   }
 
@@ -57,7 +60,7 @@ export class Chain {
     }
     // Lest a line of many commands makes the table forget the connection that they come by.
     this.machine.use(c);
-    const onward = this.tcp.connect((this.machine.header.address + 1) >>> 0, c.localPort);
+    const onward = this.opening.connect((this.machine.header.address + 1) >>> 0, c.localPort);
     onward.partner = c.slot + 1;
     onward.hops = hops - 1;
   }

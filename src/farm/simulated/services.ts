@@ -1,8 +1,9 @@
 import { Chain } from './chain.js';
 import { type Connection, FLAG } from './connection.js';
 import type { Machine } from './machine.js';
+import type { Applications, Opening } from './opening.js';
 import type { Sender } from './sender.js';
-import type { Applications, Tcp } from './tcp.js';
+import type { Tcp } from './tcp.js';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -18,10 +19,10 @@ export class Services implements Applications {
   private readonly tcp: Tcp;
   private readonly chain: Chain;
 
-  constructor(machine: Machine, sender: Sender, tcp: Tcp) {
+  constructor(machine: Machine, sender: Sender, opening: Opening, tcp: Tcp) {
     this.machine = machine;
     this.tcp = tcp;
-    this.chain = new Chain(machine, sender, tcp);
+    this.chain = new Chain(machine, sender, opening, tcp);
   }
 
   opened(c: Connection): void {

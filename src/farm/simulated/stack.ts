@@ -3,6 +3,7 @@ import { ETHERNET, ETHERTYPE, MTU } from '../wire.js';
 import { checksum, pseudoHeader } from './checksum.js';
 import type { FrameRing } from './frames.js';
 import { Machine } from './machine.js';
+import { Opening } from './opening.js';
 import { getUint48 } from './record.js';
 import { Segment } from './segment.js';
 import { Sender } from './sender.js';
@@ -33,6 +34,7 @@ export class Stack {
   readonly machine = new Machine();
   readonly transmitter: Transmitter;
   readonly counters: StackCounters = { malformed: 0, astray: 0, fragments: 0, checksum: 0 };
+  private readonly opening: Opening;
   private readonly tcp: Tcp;
   private readonly segment = new Segment();
   private bytes: Uint8Array = new Uint8Array(0);
@@ -41,8 +43,10 @@ export class Stack {
   constructor(ring: FrameRing) {
     this.transmitter = new Transmitter(this.machine, ring);
     const sender = new Sender(this.machine, this.transmitter);
-    this.tcp = new Tcp(this.machine, sender);
-    this.tcp.applications = new Services(this.machine, sender, this.tcp);
+    this.opening = new Opening(this.machine, sender);
+    this.tcp = new Tcp(this.machine, sender, this.opening);
+    const services = new Services(this.machine, sender, this.opening, this.tcp);
+    this.opening.applications = this.tcp.applications = services;
   }
 
   /** Hands the frame in a row to the machine. */
@@ -80,7 +84,7 @@ export class Stack {
     const address = view.getUint32(at + 14);
     if (view.getUint32(at + 24) !== machine.header.address) this.counters.astray++;
     else if (operation === 1) this.transmitter.arpReply(mac, address);
-    else if (operation === 2 && mac !== 0 && mac !== BROADCAST) this.tcp.resolved(address, mac);
+    else if (operation === 2 && mac !== 0 && mac !== BROADCAST) this.opening.resolved(address, mac);
   }
 
   private ip(at: number, end: number, mac: number): void {
@@ -112,9 +116,9 @@ export class Stack {
     const length = end - at;
     if (length < 8) this.counters.malformed++;
     else if (checksum(this.bytes, at, length) !== 0) this.counters.checksum++;
-    else if (this.view.getUint16(at) === 0x0800) {
+    else if (this.view.getUint8(at) === 8) {
       this.transmitter.bytes.set(this.bytes.subarray(at, end), PAYLOAD);
-      this.transmitter.view.setUint16(PAYLOAD, 0);
+      this.transmitter.view.setUint8(PAYLOAD, 0);
       this.transmitter.ip(PROTOCOL.icmp, src, mac, length);
     }
   }

@@ -1,6 +1,6 @@
 import { after, type Connection, FLAG, STATE } from './connection.js';
 import type { Machine } from './machine.js';
-import type { TcpService } from './profile.js';
+import type { Applications, Opening } from './opening.js';
 import { type Segment, TCP } from './segment.js';
 import type { Sender } from './sender.js';
 
@@ -9,20 +9,6 @@ const RETRIES = 5;
 /** Seconds. TIME-WAIT is short, so that a scan of many ports does not fill the table. */
 const TIME_WAIT = 2;
 const FIN_WAIT_2 = 30;
-/** The smallest and the default segment that a peer may ask for (RFC 9293 3.7.1). */
-const LEAST_MSS = 48;
-const DEFAULT_MSS = 536;
-
-/** What runs on top of TCP. */
-export interface Applications {
-  /** The handshake is complete. */
-  opened(connection: Connection): void;
-  /** Data has come in order. Returns how many bytes were taken; the peer will send the rest again. */
-  data(connection: Connection, bytes: Uint8Array): number;
-  /** The connection ended by a reset or by silence, or has never come to be. */
-  failed(connection: Connection): void;
-}
-
 /**
  * TCP (RFC 9293 3.10.7) for the machine that runs now. Segments that are out of order are not kept: the duplicate
  * acknowledgment makes the peer send them again.
@@ -30,39 +16,24 @@ export interface Applications {
 export class Tcp {
   private readonly machine: Machine;
   private readonly sender: Sender;
+  private readonly opening: Opening;
   /** Set by whoever makes both: they need each other. */
-  applications!: Applications;
+  applications!: Pick<Applications, 'data'>;
 
-  constructor(machine: Machine, sender: Sender) {
+  constructor(machine: Machine, sender: Sender, opening: Opening) {
     this.machine = machine;
     this.sender = sender;
+    this.opening = opening;
   }
 
   receive(s: Segment): void {
     const c = this.machine.find(s.src, s.sport, s.dport);
-    if (!c) this.listen(s);
-    else if (c.state === STATE.synSent) this.synSent(c, s);
+    if (!c) this.opening.listen(s);
+    else if (c.state === STATE.synSent) this.opening.synSent(c, s);
     else if (c.state === STATE.timeWait && this.reopens(c, s)) {
       this.machine.free(c);
-      this.listen(s);
+      this.opening.listen(s);
     } else this.synchronized(c, s);
-  }
-
-  /** Opens a connection to an address. Its SYN leaves when the neighbour's hardware address is known. */
-  connect(address: number, port: number): Connection {
-    const { machine } = this;
-    const { header, profile } = machine;
-    const c = machine.allocate();
-    const first = machine.random('port');
-    do c.localPort = 49152 + ((first + header.opened++) & 0x3fff);
-    while (machine.find(address, port, c.localPort));
-    c.remote = address;
-    c.remotePort = port;
-    c.state = STATE.synSent;
-    c.flags = FLAG.active | offers(profile.options);
-    c.mss = DEFAULT_MSS;
-    this.start(c);
-    return c;
   }
 
   /** Closes this machine's end, after what is queued has been sent. */
@@ -76,7 +47,7 @@ export class Tcp {
   timeout(c: Connection): void {
     c.due = 0;
     if (c.state === STATE.timeWait || c.state === STATE.finWait2) this.machine.free(c);
-    else if (c.retries === RETRIES) this.fail(c);
+    else if (c.retries === RETRIES) this.opening.fail(c);
     else {
       c.retries++;
       c.flags |= FLAG.recovering;
@@ -86,94 +57,9 @@ export class Tcp {
     }
   }
 
-  /** A neighbour's hardware address has become known: connections that waited for it start. */
-  resolved(address: number, mac: number): void {
-    for (const c of this.machine.connections) {
-      if (c.state !== STATE.synSent || c.remote !== address || c.mac !== 0) continue;
-      c.mac = mac;
-      this.sender.syn(c);
-    }
-  }
-
   /** A SYN to a connection in TIME-WAIT opens a new one if it is newer than all of the old one. */
   private reopens(c: Connection, s: Segment): boolean {
     return s.has(TCP.syn) && !s.has(TCP.ack | TCP.rst) && after(s.seq, c.rcvNxt);
-  }
-
-  private listen(s: Segment): void {
-    const { machine } = this;
-    const rule = machine.profile.tcp.of(s.dport);
-    if (rule === 'filtered' || s.has(TCP.rst)) return;
-    if (rule === 'closed' || s.has(TCP.ack)) this.sender.refuse(s);
-    else if (s.has(TCP.syn) && !s.has(TCP.fin)) this.accept(s, rule);
-  }
-
-  private accept(s: Segment, { kind }: TcpService): void {
-    const c = this.machine.allocate();
-    c.remote = s.src;
-    c.remotePort = s.sport;
-    c.localPort = s.dport;
-    c.mac = s.mac;
-    c.state = STATE.synReceived;
-    c.flags = offers(this.machine.profile.options) | (kind === 'echo' ? FLAG.echo : 0);
-    this.machine.dirty(this.machine.profile.dirty.connection);
-    this.negotiate(c, s);
-    this.start(c);
-  }
-
-  /** Chooses the initial sequence number (RFC 6528) and sends the SYN. */
-  private start(c: Connection): void {
-    const { machine } = this;
-    const offset = machine.random('sequence', c.remote, (c.remotePort << 16) | c.localPort);
-    c.sndUna = Math.floor(machine.now * 250_000) + offset;
-    c.sndNxt = c.sndUna + 1;
-    this.sender.syn(c);
-    this.sender.arm(c);
-  }
-
-  /** Takes over what the peer's SYN says. What it did not offer is not used. */
-  private negotiate(c: Connection, s: Segment): void {
-    const { mss, windowScale } = this.machine.profile;
-    c.rcvNxt = s.seq + 1;
-    c.sndWnd = s.window;
-    if (s.windowScale === undefined) c.flags &= ~FLAG.windowScale;
-    if (s.timestamp === undefined) c.flags &= ~FLAG.timestamps;
-    if (!s.sackPermitted) c.flags &= ~FLAG.sack;
-    if (c.has(FLAG.windowScale)) {
-      c.peerShift = s.windowScale ?? 0;
-      c.ownShift = windowScale;
-    }
-    if (c.has(FLAG.timestamps)) c.tsRecent = s.timestamp ?? 0;
-    c.mss = Math.max(LEAST_MSS, Math.min(s.mss ?? DEFAULT_MSS, mss) - (c.has(FLAG.timestamps) ? 12 : 0));
-  }
-
-  private synSent(c: Connection, s: Segment): void {
-    const acceptable = s.has(TCP.ack) && s.ack === c.sndNxt;
-    if (s.has(TCP.ack) && !acceptable) this.sender.refuse(s);
-    else if (s.has(TCP.rst)) {
-      if (acceptable) this.fail(c);
-    } else if (s.has(TCP.syn)) {
-      c.mac = s.mac;
-      this.negotiate(c, s);
-      if (acceptable) this.establish(c, s);
-      else {
-        // Both sides opened at once (RFC 9293 3.5).
-        c.state = STATE.synReceived;
-        this.sender.syn(c);
-        this.sender.arm(c);
-      }
-    }
-  }
-
-  private establish(c: Connection, s: Segment): void {
-    c.state = STATE.established;
-    c.sndUna = s.ack;
-    c.retries = 0;
-    c.due = 0;
-    c.flags &= ~FLAG.recovering;
-    this.machine.use(c);
-    this.applications.opened(c);
-    this.sender.flush(c, s.has(TCP.syn));
   }
 
   /** A segment for a connection that is at least in SYN-RECEIVED. */
@@ -194,7 +80,7 @@ export class Tcp {
       this.sender.acknowledge(c);
     } else if (s.has(TCP.rst)) {
       // RFC 9293 3.10.7.4: a reset that does not hit the very next byte may be forged.
-      if (s.seq === c.rcvNxt) this.fail(c);
+      if (s.seq === c.rcvNxt) this.opening.fail(c);
       else this.sender.acknowledge(c);
     } else if (s.has(TCP.syn)) this.sender.acknowledge(c);
     else if (s.has(TCP.ack)) {
@@ -202,7 +88,7 @@ export class Tcp {
       else if (s.ack !== c.sndNxt) this.sender.refuse(s);
       else {
         c.sndWnd = s.window << c.peerShift;
-        this.establish(c, s);
+        this.opening.establish(c, s);
         this.established(c, s);
       }
     }
@@ -299,17 +185,4 @@ export class Tcp {
     } else if (state === STATE.finWait1) c.state = STATE.closing;
     else this.wait(c, STATE.timeWait, TIME_WAIT);
   }
-
-  private fail(c: Connection): void {
-    this.applications.failed(c);
-    this.machine.free(c);
-  }
-}
-
-function offers(options: readonly string[]): number {
-  return (
-    (options.includes('wscale') ? FLAG.windowScale : 0) |
-    (options.includes('timestamp') ? FLAG.timestamps : 0) |
-    (options.includes('sack') ? FLAG.sack : 0)
-  );
 }

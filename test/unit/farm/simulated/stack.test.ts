@@ -24,6 +24,10 @@ t.test('ICMP echo', async (t) => {
     t.equal(reply!.payload.readUInt32BE(4), 0x12340001);
     t.equal(reply!.payload.readUInt16BE(0), 0);
   }
+  const coded = ping('x');
+  coded[35] = 9;
+  coded.writeUInt16BE(coded.readUInt16BE(36) - 9, 36);
+  t.equal(b.ask(1, coded)[0]!.payload.readUInt16BE(0), 9, 'the code is sent back, as Linux does');
   t.end();
 });
 

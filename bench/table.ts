@@ -1,11 +1,14 @@
 /**
  * Cost of a lookup in the per-packet tables by how many entries they hold, and their memory per entry.
  *
- *   node dist/bench/table.js
+ *   node dist/bench/table.js [ENTRIES…]
  */
+import { Flows } from '../src/packet/flows.js';
+import { Packets } from '../src/packet/packets.js';
 import { Table } from '../src/packet/table.js';
 
-const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
+const given = process.argv.slice(2).map(Number);
+const SIZES = given.length > 0 ? given : [10_000, 100_000, 1_000_000, 10_000_000];
 const BATCH = 256;
 /** Turns of all cases, batches of a case in one turn. The first quarter of them warms the caches. */
 const TURNS = 40;
@@ -71,7 +74,74 @@ function tableCases(size: number): Case[] {
   ];
 }
 
-const cases = SIZES.flatMap((size) => tableCases(size));
+/** A full flow table of TCP connections from outside. */
+function flowCases(size: number): Case[] {
+  const flows = new Flows({ capacity: size, fragments: 1 });
+  const packets = new Packets();
+  const rows = Uint16Array.from({ length: BATCH }, () => packets.take());
+  const write = (next: () => number, flags: number, universe: number) => {
+    for (const row of rows) {
+      const i = next();
+      const inside = universe !== 0;
+      packets.src[row] = inside ? 0x0a000000 + (i >>> 8) : 0xc6336400 + i;
+      packets.dst[row] = inside ? 0xc6336400 + i : 0x0a000000 + (i >>> 8);
+      packets.sport[row] = inside ? 80 : 40_000;
+      packets.dport[row] = inside ? 40_000 : 80;
+      packets.proto[row] = 6;
+      packets.tcpFlags[row] = flags;
+      packets.universe[row] = universe;
+      packets.clone[row] = 1;
+    }
+  };
+  let i = 0;
+  for (let at = 0; at < size; at += BATCH) {
+    write(() => Math.min(i++, size - 1), 2, 0);
+    flows.outside(packets, rows, BATCH, 0);
+    packets.universe.fill(7);
+    flows.settle(packets, rows, BATCH);
+  }
+  const there = walk(size);
+  const entries = { size, bytes: flows.bytes / size };
+  const settle = () => flows.settle(packets, rows, BATCH);
+  const outside = () => flows.outside(packets, rows, BATCH, 1);
+  return [
+    {
+      ...entries,
+      name: 'Flows outside, known',
+      prepare: () => {
+        settle();
+        write(there, 16, 0);
+      },
+      work: outside,
+    },
+    {
+      ...entries,
+      name: 'Flows outside, stray',
+      prepare: () => write(() => size + there(), 16, 0),
+      work: outside,
+    },
+    {
+      ...entries,
+      name: 'Flows inside, known',
+      prepare: () => {
+        settle();
+        write(there, 16, 7);
+      },
+      work: () => flows.inside(packets, rows, BATCH, 1),
+    },
+    {
+      ...entries,
+      name: 'Flows settle',
+      prepare: () => {
+        write(there, 16, 0);
+        outside();
+      },
+      work: settle,
+    },
+  ];
+}
+
+const cases = SIZES.flatMap((size) => [...tableCases(size), ...flowCases(size)]);
 const results = measure(cases);
 console.log('what                              entries    ns   bytes an entry');
 cases.forEach(({ name, size, bytes }, i) => {

@@ -77,7 +77,7 @@ void Flows::remove(uint32_t slot) {
 }
 
 int32_t Flows::find(const FlowKey& key, uint64_t hash, uint32_t now) {
-  const int32_t slot = table_.find(key.data(), hash);
+  const int32_t slot = table_.find<kFlowKeyWords>(key.data(), hash);
   if (slot == Table::kNone || !leaves(static_cast<uint32_t>(slot), now)) return slot;
   table_.remove(static_cast<uint32_t>(slot));
   ++table_.header().expired;
@@ -204,12 +204,12 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
   Probe probes[kStaged];
   const auto space = [&](uint32_t row) { return from == From::kInside ? packets.universe()[row] : 0; };
   const auto hash = [&](Probe& probe) {
-    probe.hashes[0] = table_.hash(probe.subject.key.data());
+    probe.hashes[0] = table_.hash<kFlowKeyWords>(probe.subject.key.data());
     table_.prefetch(probe.hashes[0]);
     if constexpr (from == From::kInside) {
       FlowKey key = probe.subject.key;
       key[kSpace] = probe.space;
-      probe.hashes[1] = table_.hash(key.data());
+      probe.hashes[1] = table_.hash<kFlowKeyWords>(key.data());
       table_.prefetch(probe.hashes[1]);
     }
   };

@@ -55,7 +55,7 @@ static_assert(sizeof(FlowState) == 4);
 // Borrows the two tables for the length of a call.
 class Flows {
  public:
-  static constexpr TableShape shape(uint32_t capacity) { return {std::tuple_size_v<FlowKey>, 2, capacity}; }
+  static constexpr TableShape shape(uint32_t capacity) { return {kFlowKeyWords, 2, capacity}; }
   static constexpr TableShape fragmentShape(uint32_t capacity) { return {4, 1, capacity}; }
   static constexpr uint32_t kFragmentTimeout = 30;  // seconds
   static void configure(Table& flows, const FlowTimeouts& timeouts);

@@ -14,7 +14,8 @@ inline constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
 
 // A flow's key by word. Both directions have the same: its ends are in order of address, then port. Of ICMP
 // echo, where a request and its reply have one identifier and no ports, the low end is the one that asks.
-using FlowKey = std::array<uint32_t, 5>;
+inline constexpr uint32_t kFlowKeyWords = 5;
+using FlowKey = std::array<uint32_t, kFlowKeyWords>;
 enum FlowKeyWord : size_t {
   kLow,
   kHigh,

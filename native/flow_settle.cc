@@ -40,8 +40,8 @@ bool Flows::move(uint32_t slot) {
   FlowKey key;
   for (size_t i = 0; i < key.size(); ++i) key[i] = table_.entry(slot)[i];
   key[kSpace] = wanted;
-  const uint64_t hash = table_.hash(key.data());
-  const bool taken = table_.find(key.data(), hash) != Table::kNone;
+  const uint64_t hash = table_.hash<kFlowKeyWords>(key.data());
+  const bool taken = table_.find<kFlowKeyWords>(key.data(), hash) != Table::kNone;
   // Capacity is not in the way, because the old entry goes before the turn ends.
   const int32_t moved = taken ? Table::kNone : table_.insert(key.data(), hash);
   if (moved == Table::kNone && forwarded) {

@@ -31,6 +31,14 @@ void check(const TableShape& shape) {
     throw std::invalid_argument("a table's capacity is 1 to 2^30 entries");
 }
 
+// A seed that someone chose may have few bits set, which would make a poor factor (SplitMix64).
+uint64_t scrambled(uint64_t seed) {
+  seed += 0x9e3779b97f4a7c15;
+  seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9;
+  seed = (seed ^ seed >> 27) * 0x94d049bb133111eb;
+  return seed ^ seed >> 31;
+}
+
 size_t lined(size_t bytes) {
   return (bytes + kLine - 1) / kLine * kLine;
 }
@@ -66,9 +74,9 @@ void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uin
   header->buckets = buckets;
   header->controlAt = static_cast<uint32_t>(controlAt);
   header->entriesAt = static_cast<uint32_t>(entriesAt);
-  header->seed[0] = seed[0];
+  header->seed[0] = scrambled(seed[0]);
   // An even factor would lose bits.
-  header->seed[1] = seed[1] | 1;
+  header->seed[1] = scrambled(seed[1]) | 1;
   header->magic = kMagic;
 }
 

@@ -49,10 +49,10 @@ enum class WhenFull : uint8_t { kRefuse, kForgetOldest };
 class Table {
  public:
   static constexpr uint32_t kWays = 14;
-  // Capacity is reached when buckets hold this many on average: 79 % of the places.
-  static constexpr uint32_t kFill = 11;
-  // When full, the oldest of the entries in this many buckets from the key's home is forgotten (44 on
-  // average).
+  // Capacity is reached when buckets hold this many on average: 71 % of the places. About one key in
+  // 50 is then not in its home bucket.
+  static constexpr uint32_t kFill = 10;
+  // When full, the oldest of the entries in this many buckets from the key's home is forgotten: about 40.
   static constexpr uint32_t kWindow = 4;
   static constexpr int32_t kNone = -1;
   static constexpr uint32_t kNever = 0xffffffff;
@@ -83,6 +83,8 @@ class Table {
     return slot < slots() && control_[slot / kWays * 16 + slot % kWays] != 0;
   }
 
+  // kWords is the words of a key where the caller knows them when it is compiled, else 0.
+  template <uint32_t kWords = 0>
   uint64_t hash(const uint32_t* key) const;
 
   // Prefetches what find() reads first, and, once that has arrived, the entry it will most likely compare.
@@ -90,6 +92,7 @@ class Table {
   void prefetchEntry(uint64_t hash) const;
 
   // The slot of a key, or kNone.
+  template <uint32_t kWords = 0>
   int32_t find(const uint32_t* key, uint64_t hash) const;
   // Inserts a key that is not there, its time and value zero. Capacity is not looked at: kNone only when no
   // place at all is free.
@@ -138,9 +141,10 @@ class Table {
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
   bool roomIn(uint32_t bucket) const;
+  template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
-    for (uint32_t i = 0; i < keyWords_; ++i)
+    for (uint32_t i = 0; i < (kWords == 0 ? keyWords_ : kWords); ++i)
       if (held[i] != key[i]) return false;
     return true;
   }
@@ -160,31 +164,35 @@ class Table {
   uint64_t seed_[2];
 };
 
-// Runs three steps for each of n items, a few items apart, so that what one step prefetches has arrived when
-// the next one needs it. The last step sees the items in order, each after the one before is done.
+// Items of a batch that are worked on together.
+inline constexpr uint32_t kStaged = 32;
+
+// Runs three steps for each of n items, each step for kStaged of them before the next one, so that what a
+// step prefetches has arrived when the next one needs it. Within a step items come in order.
 template <typename First, typename Second, typename Third>
 inline void staged(uint32_t n, First&& first, Second&& second, Third&& third) {
-  constexpr uint32_t kApart = 16;
-  for (uint32_t i = 0; i < n + 2 * kApart; ++i) {
-    if (i < n) first(i);
-    if (i >= kApart && i - kApart < n) second(i - kApart);
-    if (i >= 2 * kApart) third(i - 2 * kApart);
+  for (uint32_t from = 0; from < n; from += kStaged) {
+    const uint32_t to = n - from < kStaged ? n : from + kStaged;
+    for (uint32_t i = from; i < to; ++i) first(i);
+    for (uint32_t i = from; i < to; ++i) second(i);
+    for (uint32_t i = from; i < to; ++i) third(i);
   }
 }
-// A ring of this many items holds what first() leaves for third().
-inline constexpr uint32_t kStaged = 64;
 
 inline uint64_t fold(uint64_t a, uint64_t b) {
   const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+template <uint32_t kWords>
 inline uint64_t Table::hash(const uint32_t* key) const {
+  const uint32_t words = kWords == 0 ? keyWords_ : kWords;
   uint64_t h = seed_[0];
   uint32_t i = 0;
-  for (; i + 1 < keyWords_; i += 2) h = fold(h ^ (key[i] | uint64_t{key[i + 1]} << 32), seed_[1]);
-  if (i < keyWords_) h = fold(h ^ key[i], seed_[1]);
-  return h;
+  for (; i + 1 < words; i += 2) h = fold(h ^ (key[i] | uint64_t{key[i + 1]} << 32), seed_[1]);
+  if (i < words) h = fold(h ^ key[i], seed_[1]);
+  // One more, because a single fold keeps too much of the order of keys that differ in the last word alone.
+  return fold(h, 0x9e3779b97f4a7c15);
 }
 
 // The control word of a bucket: 14 tags, then the count of overflows.
@@ -233,12 +241,13 @@ inline bool Table::roomIn(uint32_t bucket) const {
 inline void Table::prefetchEntry(uint64_t hash) const {
   const uint32_t bucket = home(hash);
   const uint32_t way = TableBucket(control_ + size_t{bucket} * 16).matching(tagOf(hash)).take();
-  // Of a bucket without a match the first place that is free will be next, if anything.
-  const uint32_t* at = entry(bucket * kWays + (way == kWays ? 0 : way));
+  if (way == kWays) return;
+  const uint32_t* at = entry(bucket * kWays + way);
   __builtin_prefetch(at);
   __builtin_prefetch(at + stride_ - 1);
 }
 
+template <uint32_t kWords>
 inline int32_t Table::find(const uint32_t* key, uint64_t hash) const {
   const uint8_t tag = tagOf(hash);
   uint32_t bucket = home(hash);
@@ -247,7 +256,7 @@ inline int32_t Table::find(const uint32_t* key, uint64_t hash) const {
     auto ways = control.matching(tag);
     for (uint32_t way = ways.take(); way != kWays; way = ways.take()) {
       const uint32_t slot = bucket * kWays + way;
-      if (equal(slot, key)) return static_cast<int32_t>(slot);
+      if (equal<kWords>(slot, key)) return static_cast<int32_t>(slot);
     }
     if (control.overflows() == 0) break;
   }

@@ -21,8 +21,8 @@ export interface TableOptions {
   timeout?: number;
   /**
    * What happens to a new key when the table is full and nothing that expired can be reused: it is refused, or the
-   * oldest is forgotten for it. The oldest is that of the four buckets around the key's place, 44 entries
-   * on average, not of the whole table; in a table of up to 44 it is the very oldest. Default: refuse.
+   * oldest is forgotten for it. The oldest is that of the four buckets around the key's place, 40 entries
+   * on average, not of the whole table; in a table of up to 40 it is the very oldest. Default: refuse.
    */
   full?: 'refuse' | 'forget oldest';
   /** 16 bytes that make hashes unpredictable. Default: random. */

@@ -102,7 +102,7 @@ class Model {
     this.held.set(key, { slot, seen: this.now, value: this.inserted });
   }
 
-  /** The table was full of living entries: it must have forgotten one of the oldest (with 44 at most, the very oldest). */
+  /** The table was full of living entries: it must have forgotten one of the oldest (with 40 at most, the very oldest). */
   forgetOne(living: number[]): void {
     if (this.options.full !== 'forget oldest') throw new Error('beyond capacity');
     this.write(living);
@@ -111,7 +111,7 @@ class Model {
     if (gone.length !== 1) throw new Error(`${gone.length} forgotten`);
     const age = (key: number) => (this.now - this.held.get(key)!.seen) >>> 0;
     const oldest = Math.max(...living.map(age));
-    if (this.table.capacity <= 44 && age(gone[0]!) !== oldest) throw new Error('not the oldest');
+    if (this.table.capacity <= 40 && age(gone[0]!) !== oldest) throw new Error('not the oldest');
     this.held.delete(gone[0]!);
   }
 

@@ -1,0 +1,44 @@
+/**
+ * Writes what a fuzz target starts from: captures of test/data, the frames in them, or the IPv4 packets in those.
+ *
+ *   node dist/scripts/fuzz-seeds.js TARGET DIRECTORY
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+const [target, directory] = process.argv.slice(2) as [string, string];
+const folders = ['fragments', 'gre', 'linktypes', 'malformed'];
+
+/** Bytes before the IPv4 packet in a frame without tags, by link type. */
+const LINK = new Map([[0, 4], [1, 14], [101, 0], [113, 16], [228, 0], [276, 20]]); // biome-ignore format: a table
+
+/** The first frames of a little-endian pcap file; none of any other. */
+function frames(file: Buffer, most: number): { linkType: number; frame: Buffer }[] {
+  if (file.length < 24 || ![0xa1b2c3d4, 0xa1b23c4d].includes(file.readUInt32LE(0))) return [];
+  const found = [];
+  for (let at = 24; at + 16 <= file.length && found.length < most; ) {
+    const end = at + 16 + file.readUInt32LE(at + 8);
+    if (end > file.length) break;
+    found.push({ linkType: file.readUInt32LE(20), frame: file.subarray(at + 16, end) });
+    at = end;
+  }
+  return found;
+}
+
+/** The inputs of a target that one capture gives. */
+function seeds(file: Buffer): Buffer[] {
+  if (target === 'capture') return [file];
+  const taken = frames(file, 5);
+  if (target === 'link') return taken.map(({ frame }) => frame);
+  const packets = taken.map(({ linkType, frame }) => frame.subarray(LINK.get(linkType) ?? 0));
+  // gre_fuzz.cc takes the flags of the tunnel from the first byte.
+  return target === 'gre' ? packets.map((packet) => Buffer.concat([Buffer.from([0x3c, 1]), packet])) : packets;
+}
+
+mkdirSync(directory, { recursive: true });
+for (const folder of folders) {
+  for (const name of readdirSync(`test/data/${folder}`)) {
+    const file = readFileSync(`test/data/${folder}/${name}`);
+    if (file.length > 16_384) continue;
+    for (const [i, bytes] of seeds(file).entries()) writeFileSync(`${directory}/${name}-${i}`, bytes);
+  }
+}

@@ -85,13 +85,23 @@ export class ToDump extends Element<typeof spec> {
 
   private fail(error: Error): void {
     const { filename } = this.config;
-    if (this.fd > 1) {
+    const whole = this.fd <= 1 || this.cut();
+    this.fd = -1;
+    const end = whole ? '' : '; what follows in the file is not whole';
+    const message = `${filename}: the capture ends after ${this.written} bytes: ${error.message}${end}`;
+    this.services.event({ kind: 'error', element: this.name, message });
+  }
+
+  /** Cuts the file after its last whole packet, and closes it. False if it is none that can be cut. */
+  private cut(): boolean {
+    try {
       ftruncateSync(this.fd, this.written);
+      return true;
+    } catch {
+      return false;
+    } finally {
       closeSync(this.fd);
     }
-    this.fd = -1;
-    const message = `${filename}: the capture ends after ${this.written} bytes: ${error.message}`;
-    this.services.event({ kind: 'error', element: this.name, message });
   }
 
   override handlers() {

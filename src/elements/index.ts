@@ -9,6 +9,7 @@ import { CloneFarm } from './CloneFarm.js';
 import { Counter } from './Counter.js';
 import { Discard } from './Discard.js';
 import { Dispatcher } from './Dispatcher.js';
+import { ExportPolicy } from './ExportPolicy.js';
 import { FlowTable } from './FlowTable.js';
 import { FromDevice } from './FromDevice.js';
 import { FromDump } from './FromDump.js';
@@ -16,8 +17,6 @@ import { GreDecap } from './GreDecap.js';
 import { GreEncap } from './GreEncap.js';
 import { GreTunnel } from './GreTunnel.js';
 import { HashSwitch } from './HashSwitch.js';
-import { IPClassifier } from './IPClassifier.js';
-import { IPFilter } from './IPFilter.js';
 import { IPPrint } from './IPPrint.js';
 import { Idle } from './Idle.js';
 import { InfiniteSource } from './InfiniteSource.js';
@@ -47,6 +46,7 @@ const classes: readonly ElementClass[] = [
   Counter,
   Discard,
   Dispatcher,
+  ExportPolicy,
   FlowTable,
   FromDevice,
   FromDump,
@@ -54,8 +54,6 @@ const classes: readonly ElementClass[] = [
   GreEncap,
   GreTunnel,
   HashSwitch,
-  IPClassifier,
-  IPFilter,
   IPPrint,
   Idle,
   InfiniteSource,

@@ -41,9 +41,7 @@ export function configure<S extends Spec>(
       else values[name] = value;
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      const label = key.rest ? '' : `${keyword(name)}: `;
-      const came = error.offset === undefined ? `, not '${text}'` : '';
-      complain(shift(at, text, error.offset ?? 0), `${label}${error.message}${came}`);
+      complain(shift(at, text, error.offset), `${key.rest ? '' : `${keyword(name)}: `}${error.message}, not '${text}'`);
       values[name] ??= undefined;
     }
   };

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../packet/address.js';
-import { quote, unquote } from './click/quote.js';
 
 /** Where a value stands, for the kinds of values whose meaning depends on it. */
 export interface ValueContext {
@@ -33,10 +32,10 @@ export interface Key<T> {
 
 /** A value that does not fit its key. The message says what was expected; the caller adds where and what came. */
 export class ValueError extends Error {
-  /** Where in the text the error is. Such a message is complete: the text itself is not shown with it. */
-  readonly offset: number | undefined;
+  /** Where in the text the error is, if that is known. */
+  readonly offset: number;
 
-  constructor(message: string, offset?: number) {
+  constructor(message: string, offset = 0) {
     super(message);
     this.offset = offset;
   }
@@ -199,7 +198,8 @@ export function data(fallback: Uint8Array | undefined, doc: string, most: number
     doc,
     fallback,
     (text) => {
-      const value = Buffer.from(unquote(text), 'latin1');
+      const hex = /^\\<([\s0-9a-fA-F]*)>$/.exec(text)?.[1];
+      const value = hex === undefined ? Buffer.from(text, 'latin1') : Buffer.from(hex.replace(/\s/g, ''), 'hex');
       if (value.length > most) throw new ValueError(`expected at most ${most} bytes`);
       return value;
     },
@@ -243,18 +243,15 @@ export function address(fallback: number | undefined, doc: string): Key<number> 
   );
 }
 
-/** A text, with or without quotes. */
 export function text(fallback: string | undefined, doc: string, type = 'text'): Key<string> {
-  const plain = /^[\w./:@-]+$/;
-  return key(type, doc, fallback, unquote, (value) => (plain.test(value) ? value : quote(value)));
+  return key(type, doc, fallback, (value) => value);
 }
 
 /** A file of the user's, from the current folder; `-` is standard input or output. */
 export function file(fallback: string | undefined, doc: string): Key<string> {
   return key('file', doc, fallback, (value) => {
-    const name = unquote(value);
-    if (name === '') throw new ValueError('expected a file name');
-    return name;
+    if (value === '') throw new ValueError('expected a file name');
+    return value;
   });
 }
 

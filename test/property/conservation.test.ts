@@ -18,11 +18,6 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   BandwidthShaper: [{ config: '2000, CAPACITY 5' }],
   CheckPaint: [{ config: '1' }, { config: '1', outputs: 2 }],
   HashSwitch: [{ config: '12, 8', outputs: 3 }],
-  IPClassifier: [
-    { config: 'tcp syn, dst port 53, icmp type echo', outputs: 3 },
-    { config: 'ip[70] & 3 != 0, transp[0:4] > 5, -', outputs: 3 },
-  ],
-  IPFilter: [{ config: 'drop port 80, allow tcp, 1 all', outputs: 2 }],
   Idle: [{ inputs: 2 }],
   Meter: [{ config: '5, 20', outputs: 3 }],
   Paint: [{ config: '7' }],

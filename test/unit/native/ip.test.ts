@@ -99,6 +99,7 @@ t.test('every IPv4 fault', async (t) => {
     ['ip-options', 'a router alert of 3 bytes', ipv4({ proto: 17, options: [148, 3, 0, 0] })],
     ['ip-fragment', 'a middle one of 5 bytes', ipv4({ proto: 17, fragment: 0x2001, body: Buffer.alloc(5) })],
     ['ip-fragment', 'beyond 65,535', ipv4({ proto: 17, fragment: 0x1fff, body: Buffer.alloc(24) })],
+    ['ip-fragment', 'beyond 65,535 with its header', ipv4({ proto: 17, fragment: 0x1ffd, body: Buffer.alloc(8) })],
   ];
   for (const [expected, what, bytes] of cases) {
     t.equal(check(bytes).fault, expected, what);
@@ -159,6 +160,7 @@ t.test('what is unusual but sound', async (t) => {
 });
 
 t.test('fragments', async (t) => {
+  t.equal(check(ipv4({ proto: 17, fragment: 0x1ffc, body: Buffer.alloc(11) })).fault, 'none', 'to the last byte');
   const body = tcpBody({ data: Buffer.alloc(20, 7), flags: 2 });
   const first = check(ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 24) })).packets;
   t.strictSame([first.fragment[0], first.sport[0], first.tcpFlags[0], first.fault[0]], [1, 40000, 2, 0]);
@@ -227,7 +229,7 @@ t.test('rewrite of fragments', async (t) => {
   const { packets, batch } = tableOf(
     ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 24) }),
     ipv4({ proto: 6, fragment: 3, body: body.subarray(24) }),
-    ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 8) }),
+    ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 16) }),
   );
   t.equal(native.ipCheck(packets.bytes, batch.rows, 3, CHECK.transport), 0);
   t.equal(native.ipRewrite(packets.bytes, batch.rows, 3), 0, 'nothing to change needs no checksum');

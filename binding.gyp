@@ -13,6 +13,7 @@
         "native/datagrams.cc",
         "native/device.cc",
         "native/flow.cc",
+        "native/flow_fragments.cc",
         "native/flow_key.cc",
         "native/flow_settle.cc",
         "native/frames.cc",

@@ -17,11 +17,11 @@
 // Times are 32 bits in units of the caller's choice and may wrap; all that are compared must lie within 2^31.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
+
+#include "table_bucket.h"
 
 namespace potemkin {
 
@@ -48,7 +48,7 @@ enum class WhenFull : uint8_t { kRefuse, kForgetOldest };
 
 class Table {
  public:
-  static constexpr uint32_t kWays = 14;
+  static constexpr uint32_t kWays = TableBucket::kWays;
   // Capacity is reached when buckets hold this many on average: 71 % of the places. About one key in
   // 50 is then not in its home bucket.
   static constexpr uint32_t kFill = 10;
@@ -179,11 +179,6 @@ inline void staged(uint32_t n, First&& first, Second&& second, Third&& third) {
   }
 }
 
-inline uint64_t fold(uint64_t a, uint64_t b) {
-  const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
 template <uint32_t kWords>
 inline uint64_t Table::hash(const uint32_t* key) const {
   const uint32_t words = kWords == 0 ? keyWords_ : kWords;
@@ -193,45 +188,6 @@ inline uint64_t Table::hash(const uint32_t* key) const {
   if (i < words) h = fold(h ^ key[i], seed_[1]);
   // One more, because a single fold keeps too much of the order of keys that differ in the last word alone.
   return fold(h, 0x9e3779b97f4a7c15);
-}
-
-// The control word of a bucket: 14 tags, then the count of overflows.
-struct TableBucket {
-  static constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes << 7;
-  uint64_t low, high;
-
-  explicit TableBucket(const uint8_t* control) {
-    memcpy(&low, control, 8);
-    memcpy(&high, control + 8, 8);
-  }
-  uint32_t overflows() const { return static_cast<uint32_t>(high >> 48); }
-
-  // Ways whose tag matches, lowest first; kWays after the last. Of the ways it gives the first surely
-  // matches; later ones may be wrong (a borrow runs through the byte-wise comparison), which comparing keys
-  // finds out.
-  struct Ways {
-    uint64_t low, high;
-    uint32_t take() {
-      if (low != 0) return pop(low);
-      if (high != 0) return 8 + pop(high);
-      return Table::kWays;
-    }
-    static uint32_t pop(uint64_t& bits) {
-      const auto way = static_cast<uint32_t>(std::countr_zero(bits)) / 8;
-      bits &= bits - 1;
-      return way;
-    }
-  };
-  static uint64_t zeroBytes(uint64_t word) { return (word - kOnes) & ~word & kHighs; }
-  Ways matching(uint8_t tag) const {
-    const uint64_t all = kOnes * tag;
-    return {zeroBytes(low ^ all), zeroBytes(high ^ all) & 0x0000808080808080};
-  }
-};
-
-inline uint8_t tagOf(uint64_t hash) {
-  const auto tag = static_cast<uint8_t>(hash);
-  return tag == 0 ? 1 : tag;
 }
 
 inline bool Table::roomIn(uint32_t bucket) const {

@@ -177,6 +177,7 @@ t.test('a pending flow is closed to those who did not open it', async (t) => {
   t.has(rig.inside(inU(back(syn, SYN), 9)), [{ disposition: 'new', universe: 9, state: 'collides' }]);
   t.has(rig.inside(inU(back(syn, ACK), 8)), [{ disposition: 'stray' }]);
   t.has(rig.outside({ src: A, dst: EXT, proto: 'icmp', type: 3, quotes: syn }), [{ disposition: 'stray' }]);
+  t.has(rig.outside({ src: EXT, dst: A, proto: 'icmp', type: 3, quotes: back(syn, 0) }), [{ disposition: 'stray' }]);
 });
 
 t.test('a SYN opens a closed connection anew', async (t) => {
@@ -344,6 +345,33 @@ t.test('an ICMP error keeps no flow alive, and lets none be forgotten', async (t
   rig.end();
   t.equal(rig.flows.size, 1);
   t.equal(rig.flows.sweep(rig.now + 11), 1);
+});
+
+t.test('a flow that a row refers to stays until the turn ends', async (t) => {
+  const rig = new FlowRig({ udp: 60 });
+  const udp: Spec = { ...syn, proto: 'udp' };
+  const { flow } = rig.accept(udp, 9);
+  rig.now += 60;
+  t.has(rig.outside({ src: EXT, dst: A, proto: 'icmp', type: 3, quotes: back(udp, 0) }), [{ flow }]);
+  rig.now += 1;
+  t.equal(rig.flows.sweep(rig.now), 0);
+  t.equal(rig.flows.size, 1);
+  rig.end();
+  t.equal(rig.flows.sweep(rig.now), 1);
+});
+
+t.test('a row that changed its universe keeps nothing', async (t) => {
+  const rig = new FlowRig();
+  const spec: Spec = { src: A, dst: B, sport: 1024, dport: 445, universe: 1 };
+  const [fresh] = rig.inside(spec);
+  rig.decide(fresh!, { clone: 1, universe: 2, verdict: 'forward' });
+  rig.end();
+  t.equal(rig.flows.size, 0);
+  rig.send(spec, 'reflect');
+  const [known] = rig.inside(spec);
+  rig.decide(known!, { clone: 1, universe: 2, verdict: 'forward' });
+  rig.end();
+  t.equal(rig.flows.size, 0);
 });
 
 t.test('a quoted packet may lie', async (t) => {

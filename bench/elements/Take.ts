@@ -1,0 +1,25 @@
+import type { Batch } from '../../src/packet/batch.js';
+import { Element } from '../../src/pipeline/element.js';
+import type { Spec } from '../../src/pipeline/spec.js';
+
+const spec = {
+  summary: 'marks packets as taken by a clone, and passes them on',
+  inputs: { in: 'packets' },
+  outputs: { out: 'the same packets' },
+  config: {},
+  drops: {},
+} as const satisfies Spec;
+
+/**
+ * The flow table keeps a flow only if somebody took its packets. In a graph without clones nobody does, and every packet
+ * would find an empty table. This does what CloneFarm does about it, and no more.
+ */
+export class Take extends Element<typeof spec> {
+  static readonly spec = spec;
+
+  override push(batch: Batch): void {
+    const { clone } = this.packets;
+    for (let i = 0; i < batch.count; i++) clone[batch.rows[i]!] = 1;
+    this.out.out.addAll(batch);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Figure } from './figure.js';
+
+/** What a suite is told, and where it puts what it finds. */
+export interface Bench {
+  /** Runs of each case. */
+  readonly rounds: number;
+  /** Whether the user wants a case, by its name SUITE/CASE. */
+  wants(name: string): boolean;
+  report(figure: Figure): void;
+  /** Tells the person who waits. */
+  progress(text: string): void;
+}
+
+/** Figures that are measured together. */
+export interface Suite {
+  readonly name: string;
+  readonly summary: string;
+  /** Why it cannot run here, if it cannot. */
+  missing?(): string | undefined;
+  run(bench: Bench): Promise<void>;
+}
+
+/** Values of some figures, from one run of a case. */
+export type Values = ReadonlyMap<string, number>;
+
+/** Something that can be run again and again. */
+export interface Case {
+  readonly name: string;
+  run(): Values | Promise<Values>;
+}
+
+/**
+ * Runs all cases in turn, and that as often as the rounds say, so that what disturbs the machine for a while hits all
+ * alike. A first run of each warms up and does not count.
+ * @returns the values of each case by figure
+ */
+export async function interleave(
+  bench: Bench,
+  cases: readonly Case[],
+  rounds = bench.rounds,
+): Promise<Map<string, number[]>[]> {
+  const values = cases.map(() => new Map<string, number[]>());
+  for (let round = 0; round <= rounds; round++) {
+    for (const [i, { name, run }] of cases.entries()) {
+      bench.progress(round === 0 ? `${name}: warming up` : `${name}: run ${round} of ${rounds}`);
+      const found = await run();
+      if (round === 0) continue;
+      for (const [figure, value] of found) values[i]!.set(figure, [...(values[i]!.get(figure) ?? []), value]);
+    }
+  }
+  return values;
+}

@@ -29,6 +29,7 @@ import { RandomSample } from './RandomSample.js';
 import { Reflector } from './Reflector.js';
 import { RoundRobinSwitch } from './RoundRobinSwitch.js';
 import { ScanFilter } from './ScanFilter.js';
+import { Script } from './Script.js';
 import { Shaper } from './Shaper.js';
 import { Switch } from './Switch.js';
 import { Tee } from './Tee.js';
@@ -66,6 +67,7 @@ const classes: readonly ElementClass[] = [
   Reflector,
   RoundRobinSwitch,
   ScanFilter,
+  Script,
   Shaper,
   Switch,
   Tee,

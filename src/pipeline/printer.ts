@@ -10,6 +10,8 @@ const MOST = 1000;
 export class Printer {
   /** Takes the text; tests put their own here. */
   write: (text: string) => void = (text) => process.stderr.write(text);
+  /** The same for what scripts print: standard output. */
+  writeOut: (text: string) => void = (text) => process.stdout.write(text);
   private readonly services: Services;
   private since = Number.NEGATIVE_INFINITY;
   private printed = 0;
@@ -33,6 +35,11 @@ export class Printer {
     }
     this.suppressed++;
     return false;
+  }
+
+  /** Prints what a script has to say, if it may. */
+  print(text: string): void {
+    if (this.admits()) this.writeOut(text);
   }
 
   /** Prints a line, if it may. */

@@ -17,6 +17,8 @@ import { GreDecap } from './GreDecap.js';
 import { GreEncap } from './GreEncap.js';
 import { GreTunnel } from './GreTunnel.js';
 import { HashSwitch } from './HashSwitch.js';
+import { IPClassifier } from './IPClassifier.js';
+import { IPFilter } from './IPFilter.js';
 import { IPPrint } from './IPPrint.js';
 import { Idle } from './Idle.js';
 import { InfiniteSource } from './InfiniteSource.js';
@@ -55,6 +57,8 @@ const classes: readonly ElementClass[] = [
   GreEncap,
   GreTunnel,
   HashSwitch,
+  IPClassifier,
+  IPFilter,
   IPPrint,
   Idle,
   InfiniteSource,

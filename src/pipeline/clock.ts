@@ -22,12 +22,6 @@ export class Clock {
 
   /** Sets the time; it never goes back. Timers that are due run in the order of their times. */
   advance(now: number): void {
-    // Time begins with the first packet of a replay: what was to happen a second after the start waits that second.
-    if (this.virtual && this.now === 0 && now > 0) {
-      for (const timer of this.timers) timer.at += now;
-      this.now = now;
-      this.schedule();
-    }
     while (this.next <= now) {
       const timer = [...this.timers].reduce((first, other) => (other.at < first.at ? other : first));
       // A first packet from 2004 must not make a timer started at time 0 catch up for decades.

@@ -41,7 +41,9 @@ export function configure<S extends Spec>(
       else values[name] = value;
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      complain(shift(at, text, error.offset), `${key.rest ? '' : `${keyword(name)}: `}${error.message}, not '${text}'`);
+      const label = key.rest ? '' : `${keyword(name)}: `;
+      const came = error.offset === undefined ? `, not '${text}'` : '';
+      complain(shift(at, text, error.offset ?? 0), `${label}${error.message}${came}`);
       values[name] ??= undefined;
     }
   };

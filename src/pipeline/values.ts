@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../packet/address.js';
+import { quote, unquote } from './click/quote.js';
 
 /** Where a value stands, for the kinds of values whose meaning depends on it. */
 export interface ValueContext {
@@ -32,10 +33,10 @@ export interface Key<T> {
 
 /** A value that does not fit its key. The message says what was expected; the caller adds where and what came. */
 export class ValueError extends Error {
-  /** Where in the text the error is, if that is known. */
-  readonly offset: number;
+  /** Where in the text the error is. Such a message is complete: the text itself is not shown with it. */
+  readonly offset: number | undefined;
 
-  constructor(message: string, offset = 0) {
+  constructor(message: string, offset?: number) {
     super(message);
     this.offset = offset;
   }
@@ -198,8 +199,7 @@ export function data(fallback: Uint8Array | undefined, doc: string, most: number
     doc,
     fallback,
     (text) => {
-      const hex = /^\\<([\s0-9a-fA-F]*)>$/.exec(text)?.[1];
-      const value = hex === undefined ? Buffer.from(text, 'latin1') : Buffer.from(hex.replace(/\s/g, ''), 'hex');
+      const value = Buffer.from(unquote(text), 'latin1');
       if (value.length > most) throw new ValueError(`expected at most ${most} bytes`);
       return value;
     },
@@ -243,15 +243,18 @@ export function address(fallback: number | undefined, doc: string): Key<number> 
   );
 }
 
+/** A text, with or without quotes. */
 export function text(fallback: string | undefined, doc: string, type = 'text'): Key<string> {
-  return key(type, doc, fallback, (value) => value);
+  const plain = /^[\w./:@-]+$/;
+  return key(type, doc, fallback, unquote, (value) => (plain.test(value) ? value : quote(value)));
 }
 
 /** A file of the user's, from the current folder; `-` is standard input or output. */
 export function file(fallback: string | undefined, doc: string): Key<string> {
   return key('file', doc, fallback, (value) => {
-    if (value === '') throw new ValueError('expected a file name');
-    return value;
+    const name = unquote(value);
+    if (name === '') throw new ValueError('expected a file name');
+    return name;
   });
 }
 

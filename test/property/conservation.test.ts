@@ -12,12 +12,25 @@ interface Case extends RigOptions {
   readonly copies?: (columns: Columns) => number;
 }
 
+const folder = t.testdir({
+  'a.map': '10.0.0.0/8 linux\n10.99.0.1 windows\n',
+  'a.policy': 'tcp and dst port 80 -> forward\ntcp -> reflect\nudp -> redirect dns\n',
+});
+
 /** How to make elements that cannot be made without being told how, and in which ways to try others. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   BandwidthMeter: [{ config: '400, 4kBps', outputs: 3 }],
   BandwidthShaper: [{ config: '2000, CAPACITY 5' }],
   CheckPaint: [{ config: '1' }, { config: '1', outputs: 2 }],
+  Dispatcher: [{ config: 'MAP a.map', folder }],
+  ExportPolicy: [{ config: 'POLICY a.policy', folder }],
+  GreEncap: [{ config: '192.0.2.1, 192.0.2.2' }, { config: '192.0.2.1, 192.0.2.2, KEY 7, CHECKSUM yes, SEQUENCE yes' }],
   HashSwitch: [{ config: '12, 8', outputs: 3 }],
+  IPClassifier: [
+    { config: 'tcp syn, dst port 53, icmp type echo', outputs: 3 },
+    { config: 'ip[70] & 3 != 0, transp[0:4] > 5, -', outputs: 3 },
+  ],
+  IPFilter: [{ config: 'drop port 80, allow tcp, 1 all', outputs: 2 }],
   Idle: [{ inputs: 2 }],
   Meter: [{ config: '5, 20', outputs: 3 }],
   Paint: [{ config: '7' }],

@@ -16,7 +16,7 @@ interface Known {
 
 type Facts = ReadonlyMap<string, Known>;
 
-/** The decision may grow so many times over before it is left as it was. */
+/** So many times over, a step may be looked at with other knowledge before the decision is left as it was. */
 const GROWTH = 4;
 
 /** Values that a field is known not to have, remembered at once. */
@@ -31,6 +31,7 @@ export function specialize(steps: readonly Step[], first: number): { steps: read
   const places = new Map<string, number>();
   const relevant = keysAfter(steps);
   const most = steps.length * GROWTH + 64;
+  let visits = 0;
 
   const visit = (at: number, facts: Facts): number => {
     while (at >= 0) {
@@ -44,7 +45,7 @@ export function specialize(steps: readonly Step[], first: number): { steps: read
     const name = `${at} ${JSON.stringify(useful)}`;
     const known = places.get(name);
     if (known !== undefined) return known;
-    if (result.length > most) throw new RangeError('the decision grows too much');
+    if (++visits > most) throw new RangeError('the decision grows too much');
     const here = new Map(useful);
     // Steps are placed after those they lead to, as they were before.
     const after = [visit(yes, learn(here, test, true)), visit(no, learn(here, test, false))] as const;

@@ -18,6 +18,18 @@ export interface DaemonOptions {
   readonly version: string;
   /** Takes one line for the person at the terminal. */
   log(line: string): void;
+  /** Takes every event, beside what is logged of it. */
+  readonly onEvent?: (event: EngineEvent) => void;
+  /** Called once, instead of logging it, when all elements have started. */
+  readonly onStarted?: (daemon: RunningDaemon) => void;
+}
+
+/** A daemon whose graph runs. */
+export interface RunningDaemon {
+  /** Where metrics and health are told. */
+  readonly address: ListenAddress | undefined;
+  /** Ends the run as a signal does. */
+  halt(): void;
 }
 
 /**
@@ -36,6 +48,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
   const onEvents = (events: readonly EngineEvent[]) => {
     for (const event of events) {
+      options.onEvent?.(event);
       if (options.events === 'json') log(eventJson(event, new Date()));
       else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning') log(narrate(event));
     }
@@ -57,7 +70,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     if (await plane.started) {
-      log(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
+      if (options.onStarted) options.onStarted({ address, halt: () => plane.halt() });
+      else log(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
     }
     const { errors, failure } = await plane.ended;
     if (failure !== undefined) log(failure);

@@ -1,5 +1,6 @@
 /** A lab of a test's own, beside any that a user has, and what is done in it. */
-import { type ExecFileException, execFile } from 'node:child_process';
+import { type ExecFileException, execFile, execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,3 +43,25 @@ export function ownLab(t: Test): Lab {
 /** Runs a program in the attacker's namespace. */
 export const attack = (lab: Lab, program: string, ...args: string[]) =>
   run('ip', ['netns', 'exec', lab.namespaces.attacker, program, ...args]);
+
+/** What a lab could leave behind or change. */
+export function host(name: string) {
+  const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' });
+  const processes = readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${name}-`);
+    } catch {
+      return false;
+    }
+  });
+  const sysctls = ['ip_forward', 'conf/all/rp_filter', 'conf/default/rp_filter'];
+  return {
+    namespaces: ip('netns', 'list')
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}-`)),
+    links: (JSON.parse(ip('-json', 'link')) as { ifname: string }[]).map(({ ifname }) => ifname),
+    routes: ip('route', 'show', 'table', 'all'),
+    sysctls: sysctls.map((path) => readFileSync(`/proc/sys/net/ipv4/${path}`, 'utf8')),
+    processes,
+  };
+}

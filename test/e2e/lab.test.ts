@@ -1,30 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t from 'tap';
-import { cli, noLab, ownLab } from './lab-rig.js';
-
-/** What a lab could leave behind or change. */
-function host(name: string) {
-  const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' });
-  const processes = readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${name}-`);
-    } catch {
-      return false;
-    }
-  });
-  const sysctls = ['ip_forward', 'conf/all/rp_filter', 'conf/default/rp_filter'];
-  return {
-    namespaces: ip('netns', 'list')
-      .split('\n')
-      .filter((line) => line.startsWith(`${name}-`)),
-    links: (JSON.parse(ip('-json', 'link')) as { ifname: string }[]).map(({ ifname }) => ifname),
-    routes: ip('route', 'show', 'table', 'all'),
-    sysctls: sysctls.map((path) => readFileSync(`/proc/sys/net/ipv4/${path}`, 'utf8')),
-    processes,
-  };
-}
+import { cli, host, noLab, ownLab } from './lab-rig.js';
 
 t.test('a lab comes, tells about itself, and leaves nothing', { skip: noLab }, async (t) => {
   const lab = ownLab(t);

@@ -82,8 +82,10 @@ export class Lab {
     if (process.geteuid?.() !== 0) throw new Failure('the lab needs root: it makes network namespaces');
     if (Buffer.byteLength(this.file('router.sock')) > SOCKET_PATH)
       throw new Failure(`--state: a socket cannot have a path as long as that in ${this.folder}`);
-    if (this.isUp) return false;
     const { owner } = this;
+    // A process that owned it and was killed has left it in whatever state.
+    const abandoned = !owner && existsSync(this.file('owner.pid'));
+    if (this.isUp && !abandoned) return false;
     if (owner && owner.pid !== process.pid) throw new Failure(`process ${owner.pid} is at work on lab ${this.name}`);
     this.down();
     try {

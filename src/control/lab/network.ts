@@ -1,5 +1,5 @@
 import { Failure } from '../failure.js';
-import { thread } from './inside.js';
+import { thread } from '../thread.js';
 import { ip, ipBatch, listNamespaces } from './ip.js';
 import { ADDRESSES, INTERFACES, MTU, type Namespaces } from './layout.js';
 import type { Tuning } from './tune.js';
@@ -27,7 +27,7 @@ export async function makeNetwork({ attacker, router, gateway }: Namespaces): Pr
     { namespace: router, sysctls: ROUTER, interfaces: [wan, leg] },
     { namespace: gateway, sysctls: NO_IPV6, interfaces: [leg] },
   ];
-  for await (const _ of thread('./tune.js', tuning));
+  for await (const _ of thread(new URL('./tune.js', import.meta.url), tuning));
 
   const network = ADDRESSES.internet.slice(ADDRESSES.internet.indexOf('/'));
   ipBatch(router, [

@@ -7,9 +7,10 @@ import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { native } from '../../native/addon.js';
 import type { NativeDevice } from '../../native/device.js';
-import { type Prefix, parseAddress, parsePrefix, prefixMask } from '../../packet/address.js';
+import { parseAddress } from '../../packet/address.js';
 import { BATCH, ROWS } from '../../packet/columns.js';
 import { Packets } from '../../packet/packets.js';
+import { isAstray } from './astray.js';
 import { decapsulate, encapsulate } from './gre.js';
 import { ADDRESSES, INTERFACES } from './layout.js';
 
@@ -19,7 +20,7 @@ export interface RouterCounters {
   into: number;
   /** Out of the tunnel, to the attacker. */
   out: number;
-  /** Out of the tunnel and not from the telescope to the attacker: in the world, these would have been leaks. */
+  /** Out of the tunnel, and stopped here: see isAstray(). */
   astray: number;
   /** Not forwarded: no IPv4, no GRE, or a queue of the kernel was full. */
   lost: number;
@@ -36,11 +37,7 @@ const TURN = 4;
 const [namespace, socket] = process.argv.slice(2) as [string, string];
 const gateway = parseAddress(ADDRESSES.gateway)!;
 const router = parseAddress(ADDRESSES.router)!;
-const dark = parsePrefix(ADDRESSES.dark)!;
-const internet = parsePrefix(ADDRESSES.internet)!;
 const counters: RouterCounters = { into: 0, out: 0, astray: 0, lost: 0 };
-
-const holds = ({ address, length }: Prefix, other: number) => (other & prefixMask(length)) >>> 0 === address;
 
 /** Carries what waits at one device to the other. `prepare` tells whether a packet goes on, and counts it. */
 function carry(from: NativeDevice, to: NativeDevice, prepare: (packets: Packets, row: number) => boolean): () => void {
@@ -72,13 +69,9 @@ function outOfTunnel(packets: Packets, row: number): boolean {
     counters.lost++;
     return false;
   }
-  const at = packets.start[row]!;
-  if (holds(dark, packets.view.getUint32(at + 12)) && holds(internet, packets.view.getUint32(at + 16))) {
-    counters.out++;
-    return true;
-  }
-  counters.astray++;
-  return false;
+  const astray = isAstray(packets, row);
+  counters[astray ? 'astray' : 'out']++;
+  return !astray;
 }
 
 function tell(message: RouterMessage): void {

@@ -1,11 +1,16 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Runs a module in a thread of its own, until it ends.
+ * Runs a module in a thread of its own, until it ends, or is ended by the signal.
  * @returns what it posted to its parent, one by one
  */
-export async function* thread<Message>(module: string, workerData: unknown): AsyncGenerator<Message> {
-  const worker = new Worker(new URL(module, import.meta.url), { workerData });
+export async function* thread<Message>(
+  module: URL,
+  workerData: unknown,
+  signal?: AbortSignal,
+): AsyncGenerator<Message, void> {
+  const worker = new Worker(module, { workerData });
+  signal?.addEventListener('abort', () => void worker.terminate());
   const messages: Message[] = [];
   let wake = () => {};
   let ended = false;

@@ -4,7 +4,7 @@ import { DataPlane } from './dataplane.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
-import { eventJson, narrate } from './narrate.js';
+import { eventJson, narrate, oneLine } from './narrate.js';
 
 export interface DaemonOptions {
   /** A graph in which nothing is wrong. */
@@ -37,7 +37,12 @@ export interface RunningDaemon {
  * @returns the exit status: 1 if an element failed or reported an error
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const { log } = options;
+  const json = options.events === 'json';
+  const say = (message: string) => {
+    for (const line of message.split('\n')) {
+      options.log(json ? JSON.stringify({ time: new Date(), kind: 'status', message: oneLine(line) }) : oneLine(line));
+    }
+  };
   const planes: DataPlane[] = [];
   const metrics = metricsRegistry(planes, options);
   const server = new HttpServer({
@@ -49,8 +54,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const onEvents = (events: readonly EngineEvent[]) => {
     for (const event of events) {
       options.onEvent?.(event);
-      if (options.events === 'json') log(eventJson(event, new Date()));
-      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning') log(narrate(event));
+      if (json) options.log(eventJson(event, new Date()));
+      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning')
+        options.log(narrate(event));
     }
   };
   const { source, defines, netns, seed } = options;
@@ -64,17 +70,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const onSignal = (signal: NodeJS.Signals) => {
     if (signalled) process.exit(signal === 'SIGINT' ? 130 : 143);
     signalled = true;
-    log(`${signal}: ending; once more to end at once`);
+    say(`${signal}: ending; once more to end at once`);
     plane.halt();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     if (await plane.started) {
       if (options.onStarted) options.onStarted({ address, halt: () => plane.halt() });
-      else log(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
+      else say(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
     }
     const { errors, failure } = await plane.ended;
-    if (failure !== undefined) log(failure);
+    if (failure !== undefined) say(failure);
     return failure !== undefined || errors > 0 ? 1 : 0;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

@@ -16,7 +16,7 @@ interface Ended {
 
 /** Starts bin/potemkin; `line` waits for a line on standard error. */
 function start(...args: string[]) {
-  const child: ChildProcess = spawn(process.execPath, [potemkin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child: ChildProcess = spawn(potemkin, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { out: '', err: '' };
   child.stdout!.setEncoding('utf8').on('data', (piece: string) => {
     text.out += piece;
@@ -167,6 +167,15 @@ t.test('command line', async (t) => {
     t.notMatch(err, / runs/);
   });
 
+  t.test('run: events as JSON', async (t) => {
+    const { err } = await potemkinEnds('run', file('good.click'), '--listen', 'off', '--events', 'json');
+    const lines = err
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    t.match(lines, [{ time: /Z$/, kind: 'status', message: /good\.click runs$/ }]);
+  });
+
   t.test('run: a second signal ends it at once', async (t) => {
     writeFileSync(file('slow.click'), 'InfiniteSource(LIMIT 100) -> Shaper(1) -> Discard;\n');
     const run = start('run', file('slow.click'), '--listen', 'off');
@@ -178,7 +187,7 @@ t.test('command line', async (t) => {
   });
 
   t.test('run: a graph from standard input', async (t) => {
-    const child = spawn(process.execPath, [potemkin, 'check', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    const child = spawn(potemkin, ['check', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
     let err = '';
     child.stderr.setEncoding('utf8').on('data', (piece: string) => {
       err += piece;

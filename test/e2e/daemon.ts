@@ -32,7 +32,7 @@ function readSamples(text: string): Sample[] {
 /** Starts a gateway and waits until it runs. It is gone at the end of the test, whatever happens. */
 export async function runDaemon(t: Test, netns: string, graph: string, ...args: string[]): Promise<Daemon> {
   const options = ['run', graph, '--netns', netns, '--listen', '127.0.0.1:0', ...args];
-  const child = spawn(process.execPath, [potemkin, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(potemkin, options, { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const endIn = (ms: number) => {

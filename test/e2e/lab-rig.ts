@@ -27,7 +27,7 @@ export function run(program: string, args: readonly string[], seconds = 30): Pro
   });
 }
 
-export const cli = (...args: string[]) => run(process.execPath, [potemkin, ...args]);
+export const cli = (...args: string[]) => run(potemkin, args);
 
 let made = 0;
 

@@ -55,6 +55,8 @@ export class FrameRing {
     this.head = (this.head + need) % this.bytes.length;
     this.used -= need;
     this.count--;
+    // An empty ring starts over, so that a frame of any length that fits at all fits.
+    if (this.count === 0) this.head = this.tail = this.used = 0;
     return taken;
   }
 

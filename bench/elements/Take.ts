@@ -19,7 +19,8 @@ export class Take extends Element<typeof spec> {
 
   override push(batch: Batch): void {
     const { clone } = this.packets;
-    for (let i = 0; i < batch.count; i++) clone[batch.rows[i]!] = 1;
+    const { rows, count } = batch;
+    for (let i = 0; i < count; i++) clone[rows[i]!] = 1;
     this.out.out.addAll(batch);
   }
 }

@@ -82,7 +82,7 @@ void CaptureReader::take(const CaptureInterface& interface, Time time, const uin
   }
   // SAFETY: length ≤ kMaxPacket, the bytes of a slot after its headroom; frame has captured ≥ offset + length
   // bytes.
-  std::memcpy(packets_.slot(row) + kHeadroom, packet, length);
+  copyBytes(packets_.slot(row) + kHeadroom, packet, length);
   packets_.length()[row] = length;
 }
 
@@ -124,7 +124,7 @@ size_t writeCapture(const Packets& packets, const uint16_t* rows, size_t n, bool
     store(at + 8, packet.length);
     store(at + 12, packet.length);
     // SAFETY: the sum of all records was found to be at most into.size().
-    std::memcpy(at + kRecordHeader, packet.data, packet.length);
+    copyBytes(at + kRecordHeader, packet.data, packet.length);
     at += kRecordHeader + packet.length;
   }
   return needed;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "checksum.h"
+#include "wire.h"
 
 namespace potemkin {
 
@@ -136,7 +137,7 @@ class Ring : public Device {
     }
     const size_t captured = std::min<size_t>(frame.captured - linkHeader, kMaxPacket);
     uint8_t* const to = packets.slot(row) + kHeadroom;
-    std::memcpy(to, frame.base + frame.net, captured);
+    copyBytes(to, frame.base + frame.net, captured);
     SetLength(packets, row, captured, frame.length - linkHeader);
     VnetHeader header;
     // SAFETY: PACKET_VNET_HDR puts it right in front of the link-layer header.

@@ -29,9 +29,8 @@ export class Counter extends Element<typeof spec> {
   private since = Number.NaN;
 
   override push(batch: Batch): void {
-    const { length } = this.packets;
     if (Number.isNaN(this.since)) this.since = this.now();
-    for (let i = 0; i < batch.count; i++) this.byteCount += length[batch.rows[i]!]!;
+    this.byteCount += this.packets.lengthOf(batch);
     this.packetCount += batch.count;
     this.out.out.addAll(batch);
   }

@@ -73,14 +73,17 @@ export class FlowTable extends Element<typeof spec> {
     this.seen.addAll(batch);
     if (fromOutside) flows.outside(packets, batch.rows, batch.count, now);
     else flows.inside(packets, batch.rows, batch.count, now);
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
+    const known = fromOutside ? out.known : out.inside;
+    const opening = fromOutside ? out.new : out.inside;
+    const { rows, count } = batch;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
       switch (dispositions[i]) {
         case DISPOSITION.known:
-          (fromOutside ? out.known : out.inside).add(row);
+          known.add(row);
           break;
         case DISPOSITION.new:
-          (fromOutside ? out.new : out.inside).add(row);
+          opening.add(row);
           break;
         case DISPOSITION.stray:
           out.stray.add(row);

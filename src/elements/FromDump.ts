@@ -24,8 +24,8 @@ const spec = {
   },
 } as const satisfies Spec;
 
-/** Bytes read from the file at once. */
-const CHUNK = 4 * CAPTURE_CHUNK;
+/** Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. */
+const CHUNK = 64 * 1024;
 
 /** Seconds of capture time that one turn spans at most, so that answers come between what was apart. */
 const SPAN = 0.001;
@@ -48,7 +48,7 @@ export class FromDump extends Element<typeof spec> {
   private readonly batch = new Batch();
   /** Packets that were read, and whose time has not come. */
   private readonly later = new HeldPackets({ packets: BATCH });
-  private readonly buffer = new Uint8Array(CHUNK);
+  private readonly buffer = new Uint8Array(CAPTURE_CHUNK + CHUNK);
   /** What of the buffer is still to be read. */
   private from = 0;
   private to = 0;
@@ -137,12 +137,14 @@ export class FromDump extends Element<typeof spec> {
   private read(max: number): void {
     const { batch, reader, packets } = this;
     while (!this.done && batch.count === 0) {
-      if (!this.atEnd && this.to - this.from < CAPTURE_CHUNK) this.fill();
       this.from += reader.read(this.buffer.subarray(this.from, this.to), packets, batch, max);
       if (reader.damage !== undefined) this.fail(reader.damage);
-      else if (reader.status === 'more' && this.atEnd) {
-        if (this.from < this.to) this.fail('it ends inside of a record');
-        this.done = true;
+      else if (reader.status === 'more' && batch.count === 0) {
+        if (!this.atEnd) this.fill();
+        else {
+          if (this.from < this.to) this.fail('it ends inside of a record');
+          this.done = true;
+        }
       }
     }
   }
@@ -152,7 +154,7 @@ export class FromDump extends Element<typeof spec> {
     this.to -= this.from;
     this.from = 0;
     try {
-      const count = readSync(this.fd, this.buffer, this.to, CHUNK - this.to, null);
+      const count = readSync(this.fd, this.buffer, this.to, CHUNK, null);
       if (count === 0) this.atEnd = true;
       this.to += count;
     } catch (error) {

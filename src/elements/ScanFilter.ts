@@ -62,20 +62,20 @@ export class ScanFilter extends Element<typeof spec> {
       pass.addAll(batch);
       return;
     }
-    const { table, packets } = this;
-    const { keys, slots } = table;
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      const proto = packets.proto[row]!;
-      keys[3 * i] = packets.src[row]!;
-      keys[3 * i + 1] = proto;
-      keys[3 * i + 2] = proto === PROTOCOL.icmp ? packets.sport[row]! : packets.dport[row]!;
+    const { rows, count } = batch;
+    const { src, dst, proto, sport, dport } = this.packets;
+    const { keys, slots } = this.table;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      keys[3 * i] = src[row]!;
+      keys[3 * i + 1] = proto[row]!;
+      keys[3 * i + 2] = proto[row] === PROTOCOL.icmp ? sport[row]! : dport[row]!;
     }
     const now = Math.floor(this.now() * 1000) >>> 0;
-    table.upsert(batch.count, now);
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      if (this.admits(slots[i]!, packets.dst[row]!, now)) pass.add(row);
+    this.table.upsert(count, now);
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (this.admits(slots[i]!, dst[row]!, now)) pass.add(row);
       else scan.add(row);
     }
   }

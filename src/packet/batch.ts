@@ -11,8 +11,10 @@ export class Batch {
 
   /** Adds all rows of another batch. */
   addAll(other: Batch): void {
-    const { rows, count } = other;
-    for (let i = 0; i < count; i++) this.rows[this.count++] = rows[i]!;
+    const { rows, count } = this;
+    const { rows: more, count: added } = other;
+    for (let i = 0; i < added; i++) rows[count + i] = more[i]!;
+    this.count = count + added;
   }
 
   clear(): void {

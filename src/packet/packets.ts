@@ -1,3 +1,4 @@
+import type { Batch } from './batch.js';
 import { COLUMNS, type ColumnName, HEADROOM, OFFSETS, ROWS, SLOT, SLOTS_AT, TABLE_BYTES, WIDTH } from './columns.js';
 
 type Columns = {
@@ -81,6 +82,14 @@ export class Packets {
   /** The bytes of a packet, as a view that is good until the end of the turn. */
   packet(row: number): Uint8Array {
     return this.bytes.subarray(this.start[row]!, this.start[row]! + this.length[row]!);
+  }
+
+  /** Bytes of all packets of a batch. */
+  lengthOf({ rows, count }: Batch): number {
+    const { length } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += length[rows[i]!]!;
+    return sum;
   }
 
   /** Ends the turn: every row is free again. */

@@ -11,8 +11,9 @@ export function faultDrops<const Names extends readonly FaultName[]>(...names: N
 /** Drops the rows that native code found faulty, each for its reason, and passes the others on. */
 export function passSound(packets: Packets, batch: Batch, drops: Readonly<Record<string, Drop>>, out: Batch): void {
   const { fault } = packets;
-  for (let i = 0; i < batch.count; i++) {
-    const row = batch.rows[i]!;
+  const { rows, count } = batch;
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
     if (fault[row] === 0) out.add(row);
     else drops[FAULT_NAMES[fault[row]!]!]!.add(row);
   }

@@ -22,11 +22,8 @@ export class Link extends Batch {
 
   /** Delivers the rows that wait, and counts them. */
   flush(): void {
-    const { length } = this.to.element.packets;
-    let bytes = 0;
-    for (let i = 0; i < this.count; i++) bytes += length[this.rows[i]!]!;
     this.packets.add(this.count);
-    this.bytes.add(bytes);
+    this.bytes.add(this.to.element.packets.lengthOf(this));
     this.to.element.push(this, this.to.port);
     this.count = 0;
   }

@@ -199,8 +199,12 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
       [&](uint32_t i) {
         const Probe& probe = probes[i % kStaged];
         if (packets.fragment()[rows[i]] > 1) return;
-        table_.prefetchEntry(probe.hashes[0]);
-        if constexpr (from == From::kInside) table_.prefetchEntry(probe.hashes[1]);
+        if constexpr (from == From::kInside) table_.prefetchEntry(probe.hashes[0]);
+        const uint64_t last = probe.hashes[from == From::kInside ? 1 : 0];
+        if (probe.subject.opens)
+          table_.prefetchPlace(last);
+        else
+          table_.prefetchEntry(last);
       },
       [&](uint32_t i) {
         const uint16_t row = rows[i];

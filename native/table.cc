@@ -225,7 +225,7 @@ uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
   };
   staged(
       n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
-      [&](uint32_t i) { prefetchEntry(hashes[i % kStaged]); },
+      [&](uint32_t i) { prefetchPlace(hashes[i % kStaged]); },
       [&](uint32_t i) {
         slots[i] = one(keys + size_t{i} * keyWords_, hashes[i % kStaged], fresh[i]);
         if (slots[i] != kNone) seen(static_cast<uint32_t>(slots[i])) = now;

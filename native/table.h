@@ -90,6 +90,8 @@ class Table {
   // Prefetches what find() reads first, and, once that has arrived, the entry it will most likely compare.
   void prefetch(uint64_t hash) const { __builtin_prefetch(control_ + size_t{home(hash)} * 16); }
   void prefetchEntry(uint64_t hash) const;
+  // The same where the key will be inserted if it is not there: then it is the place that it will get.
+  void prefetchPlace(uint64_t hash) const;
 
   // The slot of a key, or kNone.
   template <uint32_t kWords = 0>
@@ -100,12 +102,13 @@ class Table {
   // Removes the entry of a slot; false if it holds none.
   bool remove(uint32_t slot);
 
-  // Makes room for one key where it is short of it: removes what expired(slot) says has expired from the
-  // window around the key's home. Does nothing while the home bucket has room and the table is not full.
+  // Makes room for one key in a table that is full: removes what expired(slot) says has expired from the
+  // window around the key's home. Until then that is a sweep's work, which does not look at it again for each
+  // key.
   template <typename Expired>
   void reclaim(uint64_t hash, Expired&& expired) {
+    if (!full()) return;
     uint32_t bucket = home(hash);
-    if (!full() && roomIn(bucket)) return;
     for (uint32_t i = 0; i < kWindow && i < buckets_; ++i, bucket = next(bucket)) removeIf(bucket, expired);
   }
 
@@ -141,6 +144,7 @@ class Table {
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
   bool roomIn(uint32_t bucket) const;
+  void prefetchSlot(uint32_t bucket, uint32_t way) const;
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
@@ -194,13 +198,23 @@ inline bool Table::roomIn(uint32_t bucket) const {
   return TableBucket(control_ + size_t{bucket} * 16).matching(0).take() != kWays;
 }
 
-inline void Table::prefetchEntry(uint64_t hash) const {
-  const uint32_t bucket = home(hash);
-  const uint32_t way = TableBucket(control_ + size_t{bucket} * 16).matching(tagOf(hash)).take();
+inline void Table::prefetchSlot(uint32_t bucket, uint32_t way) const {
   if (way == kWays) return;
   const uint32_t* at = entry(bucket * kWays + way);
   __builtin_prefetch(at);
   __builtin_prefetch(at + stride_ - 1);
+}
+
+inline void Table::prefetchEntry(uint64_t hash) const {
+  const uint32_t bucket = home(hash);
+  prefetchSlot(bucket, TableBucket(control_ + size_t{bucket} * 16).matching(tagOf(hash)).take());
+}
+
+inline void Table::prefetchPlace(uint64_t hash) const {
+  const uint32_t bucket = home(hash);
+  const TableBucket control(control_ + size_t{bucket} * 16);
+  const uint32_t way = control.matching(tagOf(hash)).take();
+  prefetchSlot(bucket, way == kWays ? control.matching(0).take() : way);
 }
 
 template <uint32_t kWords>

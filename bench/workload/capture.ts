@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { greCapture } from './gre.js';
 
-const FOLDER = fileURLToPath(new URL('../../../build/bench/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../captures/', import.meta.url));
 const CHUNK = 1 << 22;
 
 /** SHA-256 of the captures whose figures are compared with those of other programs, by packets and flows. */

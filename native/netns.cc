@@ -51,12 +51,20 @@ uint32_t Ipv4(const sockaddr* address) {
   return ntohl(in.sin_addr.s_addr);
 }
 
+uint32_t Mtu(int socket, const std::string& interface) {
+  ifreq request{};
+  if (interface.size() >= sizeof request.ifr_name) return 0;
+  std::memcpy(request.ifr_name, interface.data(), interface.size());
+  return ioctl(socket, SIOCGIFMTU, &request) == 0 ? static_cast<uint32_t>(request.ifr_mtu) : 0;
+}
+
 }  // namespace
 
 std::vector<Interface> ListInterfaces() {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) Fail("listing the network interfaces");
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, freeifaddrs);
+  const Fd asking(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   std::vector<Interface> found;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     auto one = std::find_if(found.begin(), found.end(),
@@ -64,7 +72,8 @@ std::vector<Interface> ListInterfaces() {
     if (one == found.end()) {
       const bool up = (entry->ifa_flags & IFF_UP) != 0;
       const bool running = (entry->ifa_flags & IFF_RUNNING) != 0;
-      found.push_back({entry->ifa_name, if_nametoindex(entry->ifa_name), up, running, {}, {}});
+      const uint32_t index = if_nametoindex(entry->ifa_name);
+      found.push_back({entry->ifa_name, index, up, running, Mtu(asking.get(), entry->ifa_name), {}, {}});
       one = found.end() - 1;
     }
     if (entry->ifa_addr == nullptr) continue;

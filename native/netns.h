@@ -21,6 +21,7 @@ struct Interface {
   uint32_t index;
   bool up;          // administratively
   bool running;     // it has a carrier as well
+  uint32_t mtu;     // bytes of the longest packet it carries; 0 if that cannot be told
   std::string mac;  // "02:00:00:00:00:01"; empty if it has none
   std::vector<InterfaceAddress> addresses;
 };

@@ -205,6 +205,7 @@ Napi::Value Interfaces(const Napi::CallbackInfo& info) {
       object.Set("index", one.index);
       object.Set("up", one.up);
       object.Set("running", one.running);
+      object.Set("mtu", one.mtu);
       object.Set("mac", one.mac);
       const Napi::Array addresses = Napi::Array::New(env);
       for (const InterfaceAddress& address : one.addresses) {

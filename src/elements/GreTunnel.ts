@@ -1,7 +1,7 @@
 import { formatAddress } from '../packet/address.js';
 import { Batch } from '../packet/batch.js';
 import type { Driver } from '../packet/drivers/driver.js';
-import { interfaceWith } from '../packet/drivers/interfaces.js';
+import { interfaceWith, mtuOf } from '../packet/drivers/interfaces.js';
 import { PROTOCOL } from '../packet/protocol.js';
 import { decapsulate, encapsulate, makeTunnel, type Tunnel } from '../packet/tunnel.js';
 import { Element, type Setup } from '../pipeline/element.js';
@@ -24,7 +24,13 @@ const spec = {
     checksum: boolean(false, 'Whether to send GRE checksums. Those received are always verified.'),
     sequence: boolean(false, 'Whether to send sequence numbers, and drop what comes late.'),
     number: count(0, 'Number of the tunnel, for graphs with several.', { max: 254 }),
-    mtu: count(1500, 'The longest packet that fits the way to the router, outer headers included.', { min: 68 }),
+    mtu: optional(
+      count(
+        undefined,
+        'The longest packet that fits the way to the router, outer headers included; that of the interface if it is not given.',
+        { min: 68 },
+      ),
+    ),
     ...liveConfig,
   },
   drops: {
@@ -60,6 +66,9 @@ const spec = {
   containment: { role: 'exit' },
 } as const satisfies Spec;
 
+/** Where the interface is not there yet. */
+const ETHERNET_MTU = 1500;
+
 /**
  * RFC 2784 with the key, checksum and sequence number of RFC 2890, straight from and to a network interface. While it
  * runs the kernel leaves protocol 47 to it and answers nothing itself.
@@ -75,6 +84,7 @@ export class GreTunnel extends Element<typeof spec> {
   private readonly tunnel: Tunnel;
   private readonly received = new Batch();
   private driver: Driver | undefined;
+  private mtu = 0;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
@@ -87,6 +97,7 @@ export class GreTunnel extends Element<typeof spec> {
     const { local, method, buffer } = this.config;
     const device = this.config.device ?? interfaceWith(local);
     if (device === undefined) throw new Error(`no interface has the address ${formatAddress(local)} (LOCAL)`);
+    this.mtu = this.config.mtu ?? mtuOf(device) ?? ETHERNET_MTU;
     this.driver = openLive(this, this.metrics, { interface: device, method, protocol: PROTOCOL.gre, local, buffer });
   }
 
@@ -115,8 +126,7 @@ export class GreTunnel extends Element<typeof spec> {
   }
 
   private send(batch: Batch): void {
-    const { packets } = this;
-    const { mtu } = this.config;
+    const { packets, mtu } = this;
     let kept = 0;
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;

@@ -50,6 +50,8 @@ export interface Interface {
   readonly up: boolean;
   /** … and with a carrier. */
   readonly running: boolean;
+  /** Bytes of the longest packet it carries; 0 if that cannot be told. */
+  readonly mtu: number;
   /** Six bytes in hexadecimal with colons; empty if it has none. */
   readonly mac: string;
   /** IPv4 addresses, in host byte order, with their prefix lengths. */

@@ -1,5 +1,5 @@
 /** A lab of a test's own, beside any that a user has, and what is done in it. */
-import { type ExecFileException, execFile, execFileSync } from 'node:child_process';
+import { type ChildProcess, type ExecFileException, execFile, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,4 +64,120 @@ export function host(name: string) {
     sysctls: sysctls.map((path) => readFileSync(`/proc/sys/net/ipv4/${path}`, 'utf8')),
     processes,
   };
+}
+
+/** An event as `--events json` tells it. */
+export interface ToldEvent {
+  readonly kind: string;
+  readonly universe?: number;
+  readonly clone?: number;
+  readonly address?: string;
+  readonly source?: string;
+  readonly target?: string;
+  readonly cause?: { readonly source: string; readonly clone: number };
+  readonly verdict?: string;
+  readonly message?: string;
+}
+
+/** Waits until something holds; a minute is enough for everything here. */
+export async function until<T>(
+  what: string,
+  holds: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** `potemkin run` in the gateway's namespace of a lab, with the control plane outside. */
+export class Gateway {
+  readonly ended: Promise<number | string | null>;
+  /** The address of its control plane. */
+  url = '';
+  text = '';
+  private readonly child: ChildProcess;
+
+  /** Starts a gateway and waits until it runs. */
+  static async start(t: Test, lab: Lab, graph: string, ...args: string[]): Promise<Gateway> {
+    const gateway = new Gateway(t, lab, graph, args);
+    const url = await until('the gateway', () => {
+      if (gateway.child.exitCode !== null) throw new Error(gateway.text);
+      return /metrics at (http:\/\/[^/\s]+)\/metrics/.exec(gateway.text)?.[1];
+    });
+    gateway.url = url;
+    return gateway;
+  }
+
+  private constructor(t: Test, lab: Lab, graph: string, args: readonly string[]) {
+    const place = ['--netns', lab.namespaces.gateway, '--listen', '127.0.0.1:0', '--events', 'json'];
+    this.child = spawn(process.execPath, [potemkin, 'run', graph, ...place, ...args], {
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    this.child.stderr!.setEncoding('utf8').on('data', (piece: string) => {
+      this.text += piece;
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.on('close', (status, signal) => resolve(status ?? signal));
+    });
+    t.teardown(() => {
+      this.child.kill('SIGKILL');
+      return this.ended;
+    });
+  }
+
+  get events(): ToldEvent[] {
+    const lines = this.text.split('\n').slice(0, -1);
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as ToldEvent);
+  }
+
+  get clones(): ToldEvent[] {
+    return this.events.filter(({ kind }) => kind === 'clone');
+  }
+
+  get(path: string): Promise<Response> {
+    return fetch(this.url + path);
+  }
+
+  /** The sum of all samples of a metric whose labels match. */
+  async metric(name: string, labels = /./): Promise<number> {
+    const text = await (await this.get('/metrics')).text();
+    const samples = text.split('\n').filter((line) => line.startsWith(`${name}{`) && labels.test(line));
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Sends a signal and returns the exit status. */
+  end(signal: NodeJS.Signals = 'SIGTERM') {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** A conversation with an echo service by an ordinary tool, held open from one of the attacker's addresses. */
+export class Conversation {
+  private readonly child: ChildProcess;
+  private heard = '';
+
+  constructor(t: Test, lab: Lab, source: string, target: string, port: number) {
+    const place = ['netns', 'exec', lab.namespaces.attacker];
+    const curl = ['curl', '-sN', '--interface', source, `telnet://${target}:${port}`];
+    this.child = spawn('ip', [...place, ...curl], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.child.stdout!.setEncoding('latin1').on('data', (piece: string) => {
+      this.heard += piece;
+    });
+    t.teardown(() => this.child.kill());
+  }
+
+  /** Says a line and returns what is heard from then on, as soon as it matches. */
+  async say(line: string, answer: RegExp): Promise<string> {
+    const before = this.heard.length;
+    this.child.stdin!.write(`${line}\n`);
+    return until(`an answer to ${line}`, () => {
+      const heard = this.heard.slice(before);
+      return answer.test(heard) && heard;
+    });
+  }
 }

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Lab } from '../../src/control/lab/lab.js';
-import { attack, Conversation, Gateway, noLab, ownLab } from './lab-rig.js';
+import { Gateway } from './gateway.js';
+import { attack, Conversation, noLab, ownLab } from './lab-rig.js';
 
 t.setTimeout(180_000);
 

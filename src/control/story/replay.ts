@@ -28,7 +28,7 @@ export interface ReplayOptions {
 export const SEED = 1n;
 
 /** Counts the packets of a capture, and hands each to `see`. */
-function readCapture(file: string, see: (packets: Packets, row: number) => void): number {
+export function readCapture(file: string, see: (packets: Packets, row: number) => void): number {
   const reader = new CaptureReader();
   const bytes = readFileSync(file);
   const packets = new Packets();

@@ -1,0 +1,182 @@
+/**
+ * Universes, by what arrived: every frame that a clone was handed, every frame that it sent, and every packet that left
+ * the gateway.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { record } from '../../scripts/record/conversation.js';
+import { checkSource } from '../../src/control/graph-file.js';
+import { decapsulate } from '../../src/control/lab/gre.js';
+import { readCapture, SEED } from '../../src/control/story/replay.js';
+import { elements } from '../../src/elements/index.js';
+import { SimulatedBackend } from '../../src/farm/simulated/backend.js';
+import { formatAddress } from '../../src/packet/address.js';
+import type { Packets } from '../../src/packet/packets.js';
+import { Engine } from '../../src/pipeline/engine.js';
+import type { EngineEvent } from '../../src/pipeline/events.js';
+
+t.setTimeout(120_000);
+
+const GRAPH = 'config/replay.click';
+const CHAIN = 7007;
+
+interface Seen {
+  readonly src: string;
+  readonly dst: string;
+  readonly data: string;
+}
+
+type Clone = Extract<EngineEvent, { kind: 'clone' }>;
+
+/** The addresses of an IPv4 packet, and the data of its TCP segment. */
+function look({ view, bytes }: Packets, at: number): Seen {
+  const tcp = at + (view.getUint8(at) & 15) * 4;
+  const data = tcp + (view.getUint8(tcp + 12) >> 4) * 4;
+  return {
+    src: formatAddress(view.getUint32(at + 12)),
+    dst: formatAddress(view.getUint32(at + 16)),
+    data: Buffer.from(bytes.subarray(data, at + view.getUint16(at + 2))).toString('latin1'),
+  };
+}
+
+const ETHERNET = 14;
+const isIpv4 = ({ view, start }: Packets, row: number) => view.getUint16(start[row]! + 12) === 0x0800;
+
+/** Plays a capture, and watches the wires of all clones. */
+async function watch(capture: string, out: string, defines: Record<string, string> = {}) {
+  const taken = new Map<number, Seen[]>();
+  const sent = new Map<number, Seen[]>();
+  const note = (wires: Map<number, Seen[]>, clone: number, packets: Packets, row: number) => {
+    if (!isIpv4(packets, row)) return;
+    const wire = wires.get(clone) ?? [];
+    wires.set(clone, wire);
+    wire.push(look(packets, packets.start[row]! + ETHERNET));
+  };
+  const { deliver, collect } = SimulatedBackend.prototype;
+  SimulatedBackend.prototype.deliver = function (id, packets, row) {
+    note(taken, id, packets, row);
+    return deliver.call(this, id, packets, row);
+  };
+  SimulatedBackend.prototype.collect = function (packets, max) {
+    const rows = collect.call(this, packets, max);
+    for (let row = packets.used - rows; row < packets.used; row++) note(sent, packets.clone[row]!, packets, row);
+    return rows;
+  };
+  const events: EngineEvent[] = [];
+  try {
+    const source = { file: GRAPH, text: readFileSync(GRAPH, 'utf8') };
+    const { graph } = checkSource(source, { ...defines, IN: capture, OUT: out });
+    const engine = new Engine(graph!, elements, { seed: SEED, checked: true, onEvent: (event) => events.push(event) });
+    await engine.start();
+    await engine.run();
+    await engine.stop();
+  } finally {
+    Object.assign(SimulatedBackend.prototype, { deliver, collect });
+  }
+  const left: Seen[] = [];
+  readCapture(out, (packets, row) => {
+    if (decapsulate(packets, row)) left.push(look(packets, packets.start[row]!));
+  });
+  const clones = events.filter((event): event is Clone => event.kind === 'clone');
+  return { taken, sent, left, events, clones };
+}
+
+const go = (source: string, time: number) => ({
+  call: { source, target: '10.99.66.1', port: CHAIN, say: 'go 3\n' },
+  time: Date.UTC(2026, 0, 1) / 1000 + time,
+});
+
+t.test('two worms that begin at one address never meet', async (t) => {
+  const folder = t.testdir({});
+  const capture = join(folder, 'in.pcap');
+  const sources = ['198.51.100.1', '198.51.100.2'];
+  // A few milliseconds apart, so that both chains are at work at once.
+  await record(capture, [go(sources[0]!, 0), go(sources[1]!, 0.005)]);
+  const { taken, sent, left, clones, events } = await watch(capture, join(folder, 'out.pcap'));
+
+  const universes = [...new Set(clones.map(({ universe }) => universe))];
+  t.equal(universes.length, 2);
+  t.equal(clones.length, 8);
+  const chain = ['10.99.66.1', '10.99.66.2', '10.99.66.3', '10.99.66.4'];
+  for (const [i, universe] of universes.entries()) {
+    const mine = clones.filter((clone) => clone.universe === universe);
+    t.same(
+      mine.map(({ address }) => formatAddress(address)),
+      chain,
+      'A, B, C and D are in one universe',
+    );
+    t.same(
+      mine.map(({ cause }) => cause.clone),
+      [0, ...mine.slice(0, 3).map(({ clone }) => clone)],
+      'each called the next',
+    );
+
+    const [a, b, c, d] = mine.map(({ clone }) => taken.get(clone) ?? []);
+    const senders = (seen: readonly Seen[]) => [...new Set(seen.map(({ src }) => src))].sort();
+    t.same(senders(a!), [chain[1], sources[i]].sort(), 'A hears its source and B');
+    t.same(senders(b!), [chain[0], chain[2]]);
+    t.same(senders(c!), [chain[1], chain[3]]);
+    t.same(senders(d!), [chain[2]]);
+    const told = (seen: readonly Seen[]) => seen.map(({ data }) => data).filter((data) => data.startsWith('go'));
+    t.same([a!, b!, c!].map(told), [['go 3\n'], ['go 2\n'], ['go 1\n']]);
+
+    // What one universe takes was sent in it, or came from its source: nothing is heard from the other one.
+    for (const { clone, address } of mine) {
+      for (const { dst } of taken.get(clone)!) t.equal(dst, formatAddress(address));
+    }
+    const frames = (wires: Map<number, Seen[]>, from: (seen: Seen) => boolean) =>
+      mine.flatMap(({ clone }) => wires.get(clone) ?? []).filter(from).length;
+    const inner = ({ src, dst }: Seen) => chain.includes(src) && chain.includes(dst);
+    t.equal(frames(taken, inner), frames(sent, inner), 'as many frames between clones are taken as are sent');
+    t.ok(frames(taken, inner) > 0);
+  }
+
+  t.ok(left.length > 0);
+  for (const { src, dst } of left) {
+    t.equal(src, chain[0], 'only A answers the outside');
+    t.ok(sources.includes(dst), `${dst} had asked`);
+  }
+  const verdicts = events.filter(({ kind }) => kind === 'verdict');
+  t.equal(verdicts.length, 6);
+  for (const verdict of verdicts) t.match(verdict, { verdict: 'reflect' });
+});
+
+t.test('what two sources say to one address, each of its clones hears from one of them', async (t) => {
+  const folder = t.testdir({});
+  const capture = join(folder, 'in.pcap');
+  const calls = ['198.51.100.1', '198.51.100.2'].map((source, i) => ({
+    call: { source, target: '10.99.66.1', port: 7, say: `this is ${source}` },
+    time: Date.UTC(2026, 0, 1) / 1000 + i * 0.001,
+  }));
+  await record(capture, calls);
+  const { taken, left, clones } = await watch(capture, join(folder, 'out.pcap'));
+  t.equal(clones.length, 2);
+  t.not(clones[0]!.universe, clones[1]!.universe);
+  const heard = clones.map(({ clone }) =>
+    taken
+      .get(clone)!
+      .map(({ data }) => data)
+      .join(''),
+  );
+  t.same(heard, ['this is 198.51.100.1', 'this is 198.51.100.2']);
+  for (const { call } of calls) {
+    const answers = left.filter(({ dst }) => dst === call.source);
+    t.equal(answers.map(({ data }) => data).join(''), call.say, 'the echo comes back to who spoke');
+  }
+});
+
+t.test('with one universe a source, its calls meet', async (t) => {
+  const folder = t.testdir({});
+  const capture = join(folder, 'in.pcap');
+  const target = (last: number) => ({ source: '198.51.100.1', target: `10.99.66.${last}`, port: 7, say: 'x' });
+  const begin = Date.UTC(2026, 0, 1) / 1000;
+  await record(capture, [
+    { call: target(1), time: begin },
+    { call: { ...target(2), port: 80 }, time: begin + 1 },
+  ]);
+  const byPair = await watch(capture, join(folder, 'out.pcap'));
+  t.equal(new Set(byPair.clones.map(({ universe }) => universe)).size, 2);
+  const bySource = await watch(capture, join(folder, 'out.pcap'), { KEY: 'source' });
+  t.equal(new Set(bySource.clones.map(({ universe }) => universe)).size, 1);
+});

@@ -1,29 +1,31 @@
-/** A graph for tests of GRE: a gateway that has several tunnels at once, each with options of its own. */
+/** Graphs for tests of GRE. */
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
 
 const config = (path: string) => fileURLToPath(new URL(`../../../config/${path}`, import.meta.url));
 
 export interface TunnelEnd {
   /** Our address. */
   readonly local: string;
-  /** The other end's. */
-  readonly remote: string;
   /** Further configuration of GreTunnel, such as `KEY 7, CHECKSUM true`. */
   readonly options?: string;
 }
 
 /**
- * A gateway with these tunnels; the name of each is that of its GreTunnel. Behind each is the chain of
- * config/farm.click, with a farm of its own and no scan filter.
+ * Writes the graph of a gateway with several tunnels to one router; the name of each is that of its GreTunnel. Behind
+ * each is the chain of config/farm.click, with a farm of its own and no scan filter. The image `linux` plays every
+ * address.
+ * @returns the path of the file
  */
-export function greGraph(tunnels: Readonly<Record<string, TunnelEnd>>): string {
+export function greGraph(t: Test, router: string, tunnels: Readonly<Record<string, TunnelEnd>>): string {
   const lines = Object.entries(tunnels).map(
-    ([name, { local, remote, options }]) =>
-      `${name} :: GreTunnel(LOCAL ${local}, REMOTE ${remote}${options ? `, ${options}` : ''}) -> Chain -> ${name};`,
+    ([name, { local, options }]) =>
+      `${name} :: GreTunnel(LOCAL ${local}, REMOTE ${router}${options ? `, ${options}` : ''}) -> Chain -> ${name};`,
   );
-  return `elementclass Chain {
+  const graph = `elementclass Chain {
   flows  :: FlowTable(FLOWS 1024);
-  bind   :: Dispatcher(MAP ${config('addresses.map')});
+  bind   :: Dispatcher(MAP addresses.map);
   farm   :: CloneFarm(IMAGES ${config('images')}, MEMORY 64M, CLONES 100);
   export :: ExportPolicy(POLICY ${config('policies/closed.policy')});
 
@@ -42,4 +44,5 @@ export function greGraph(tunnels: Readonly<Record<string, TunnelEnd>>): string {
 
 ${lines.join('\n')}
 `;
+  return join(t.testdir({ 'gre.click': graph, 'addresses.map': '0.0.0.0/0 linux\n' }), 'gre.click');
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { type Daemon, runDaemon } from './daemon.js';
@@ -22,6 +21,8 @@ function noScapy(): string | false {
 
 const skip = noNamespaces || noScapy();
 if (skip) console.error(`SKIPPED: GRE of scapy: ${skip}`);
+
+t.setTimeout(200_000);
 
 const ROUTER = '192.0.2.1';
 const ATTACKER = '198.51.100.1';
@@ -182,16 +183,6 @@ const inner = (place: number) => ({ src: ATTACKER, dst: `10.99.0.${place}` });
 
 t.test('GRE made by scapy', { skip, timeout: 120_000 }, async (t) => {
   const pair = wire(t, ...NAMES.map((name) => VARIANTS[name]!.local));
-  const graph = greGraph(
-    Object.fromEntries(
-      Object.entries(VARIANTS).map(([name, { local, options }]) => [
-        name,
-        { local, remote: ROUTER, ...(options && { options }) },
-      ]),
-    ),
-  );
-  const path = join(t.testdir({ 'gre.click': graph }), 'gre.click');
-
   const ahead = await talk(t, pair, [
     { name: 'x', kind: 'send', outer: outer('plain'), inner: inner(1), gre: {} },
     { name: 'y', kind: 'send', outer: outer('plain'), inner: inner(1), gre: { version: 2 } },
@@ -199,7 +190,7 @@ t.test('GRE made by scapy', { skip, timeout: 120_000 }, async (t) => {
   const unreachable = /192.0.2.11 > 192.0.2.1 ICMP type 3 code 2/;
   t.match(ahead.strays, [unreachable, unreachable], 'left alone, the kernel says that it does not know GRE');
 
-  const daemon = await runDaemon(t, pair.right, path);
+  const daemon = await runDaemon(t, pair.right, greGraph(t, ROUTER, VARIANTS));
   t.comment('the gateway runs');
   const asked: Talk[] = NAMES.flatMap((name): Talk[] => {
     const { gre } = VARIANTS[name]!;

@@ -101,7 +101,7 @@ export class FlowTable extends Element<typeof spec> {
 
   override start(): void {
     this.services.clock.every(1, () => {
-      this.flows.sweep(Math.floor(this.now()) >>> 0);
+      this.flows.sweepSome(Math.floor(this.now()) >>> 0);
       this.metrics.flows.set(this.flows.size);
     });
   }

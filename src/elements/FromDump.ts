@@ -30,6 +30,9 @@ const CHUNK = 64 * 1024;
 /** Seconds of capture time that one turn spans at most, so that answers come between what was apart. */
 const SPAN = 0.001;
 
+/** Seconds of a gap in the capture that are gone through timer by timer: longer than any timeout by default. */
+const SILENCE = 3600;
+
 /**
  * Reads pcap in both byte orders and both time resolutions, and pcapng; of link types Ethernet (with 802.1Q and
  * 802.1ad), raw IP, Linux SLL and SLL2, and BSD null and loopback. What is not IPv4 is dropped and counted.
@@ -58,6 +61,8 @@ export class FromDump extends Element<typeof spec> {
   /** Wall time less capture time, when the pace is kept. */
   private lag: number | undefined;
   private waits = false;
+  /** Time of the last packet played. */
+  private last = Number.POSITIVE_INFINITY;
 
   override start(): void {
     const { filename } = this.config;
@@ -92,7 +97,8 @@ export class FromDump extends Element<typeof spec> {
     let due = batch.count;
     while (due > 1 && this.time(batch.rows[due - 1]!) > until) due--;
     this.hold(due);
-    if (this.services.clock.virtual) this.services.clock.advance(this.time(batch.rows[due - 1]!));
+    this.last = this.time(batch.rows[due - 1]!);
+    if (this.services.clock.virtual) this.services.clock.advance(this.last);
     passSound(packets, batch, this.drops, this.out.out);
     return true;
   }
@@ -116,7 +122,8 @@ export class FromDump extends Element<typeof spec> {
     const { clock } = this.services;
     if (clock.virtual) {
       clock.begin(time);
-      if (clock.deadline > time) return true;
+      // Nothing is going on any more after so long a silence, so the rest of it is skipped.
+      if (clock.deadline > time || clock.now - this.last > SILENCE) return true;
       clock.advance(clock.deadline);
       return false;
     }

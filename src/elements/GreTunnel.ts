@@ -3,7 +3,7 @@ import { Batch } from '../packet/batch.js';
 import type { Driver } from '../packet/drivers/driver.js';
 import { interfaceWith, mtuOf } from '../packet/drivers/interfaces.js';
 import { PROTOCOL } from '../packet/protocol.js';
-import { decapsulate, encapsulate, makeTunnel, type Tunnel } from '../packet/tunnel.js';
+import { decapsulate, encapsulate, makeTunnel, restartTunnel, type Tunnel } from '../packet/tunnel.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { faultDrops, passReceived, passSound } from '../pipeline/faulty.js';
 import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
@@ -69,6 +69,9 @@ const spec = {
 /** Where the interface is not there yet. */
 const ETHERNET_MTU = 1500;
 
+/** Seconds between two looks at whether the router has started again. */
+const ROUND = 2;
+
 /**
  * RFC 2784 with the key, checksum and sequence number of RFC 2890, straight from and to a network interface. While it
  * runs the kernel leaves protocol 47 to it and answers nothing itself.
@@ -85,6 +88,9 @@ export class GreTunnel extends Element<typeof spec> {
   private readonly received = new Batch();
   private driver: Driver | undefined;
   private mtu = 0;
+  /** Packets that came out of the tunnel, and those refused as late, when last looked at. */
+  private accepted = 0;
+  private lookedAt = { accepted: 0, late: 0 };
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
@@ -99,6 +105,17 @@ export class GreTunnel extends Element<typeof spec> {
     if (device === undefined) throw new Error(`no interface has the address ${formatAddress(local)} (LOCAL)`);
     this.mtu = this.config.mtu ?? mtuOf(device) ?? ETHERNET_MTU;
     this.driver = openLive(this, this.metrics, { interface: device, method, protocol: PROTOCOL.gre, local, buffer });
+    this.services.clock.every(ROUND, () => this.resynchronize());
+  }
+
+  /**
+   * A router that starts again numbers its packets from 0, and all of them seem late. When nothing but late packets came
+   * for a while, the next one is believed.
+   */
+  private resynchronize(): void {
+    const now = { accepted: this.accepted, late: this.drops['gre-sequence'].rows };
+    if (now.accepted === this.lookedAt.accepted && now.late > this.lookedAt.late) restartTunnel(this.tunnel);
+    this.lookedAt = now;
   }
 
   override stop(): void {
@@ -110,6 +127,7 @@ export class GreTunnel extends Element<typeof spec> {
     const rows = this.driver!.receive(packets, max);
     passReceived(packets, rows, this.drops, received);
     const faulty = decapsulate(packets, received, this.tunnel);
+    this.accepted += received.count - faulty;
     if (faulty === 0) this.out.out.addAll(received);
     else passSound(packets, received, this.drops, this.out.out);
     return rows === max;

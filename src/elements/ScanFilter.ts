@@ -95,7 +95,7 @@ export class ScanFilter extends Element<typeof spec> {
 
   override start(): void {
     this.services.clock.every(1, () => {
-      this.table.sweep(Math.floor(this.now() * 1000) >>> 0);
+      this.table.sweepSome(Math.floor(this.now() * 1000) >>> 0);
       this.metrics.scans.set(this.table.size);
     });
   }

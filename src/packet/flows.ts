@@ -2,7 +2,7 @@ import { native } from '../native/addon.js';
 import type { FlowCounts } from '../native/flow.js';
 import { ROWS } from './columns.js';
 import type { Packets } from './packets.js';
-import { Table } from './table.js';
+import { PASSES, Table } from './table.js';
 
 /** Words of the flow table's header: see native/table.h. */
 const PENDING = 11;
@@ -94,6 +94,11 @@ export class Flows {
   /** Removes what has expired from the next `budget` buckets of 14 places. @returns how many flows. */
   sweep(now: number, budget = this.#flows.buckets): number {
     return native.flowSweep(this.#flows.memory, this.#fragments.memory, now, budget);
+  }
+
+  /** Sweeps the next sixteenth of the table: for a call every second, which must not take long. */
+  sweepSome(now: number): number {
+    return this.size === 0 ? 0 : this.sweep(now, Math.ceil(this.#flows.buckets / PASSES));
   }
 
   /** Flows by state. Walks the whole table: for people, not for every turn. */

@@ -109,7 +109,7 @@ class Flows {
   bool referred(uint32_t slot) const {
     return slot < table_.slots() && table_.holds(slot) && state(slot).turn == turn_;
   }
-  void keep(const Packets& packets, uint32_t row, uint32_t slot);
+  bool keep(const Packets& packets, uint32_t row, uint32_t slot);
   bool move(uint32_t slot);
   void nextTurn();
 

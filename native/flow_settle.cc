@@ -12,22 +12,24 @@ bool cameFromInside(uint8_t flowState, uint32_t space) {
 
 }  // namespace
 
-// Marks a flow as kept if this row says so, and stores what the row says about it.
-void Flows::keep(const Packets& packets, uint32_t row, uint32_t slot) {
+// Marks a flow as kept if this row says so, and stores what the row says about it. False if more may have to
+// be done about the flow.
+bool Flows::keep(const Packets& packets, uint32_t row, uint32_t slot) {
   FlowState held = state(slot);
   const uint8_t bits = packets.flowState()[row], verdict = packets.verdict()[row];
   const bool inside = cameFromInside(bits, space(slot));
-  if (packets.clone()[row] == 0 && !(inside && verdict != 0)) return;
+  if (packets.clone()[row] == 0 && !(inside && verdict != 0)) return false;
   const uint32_t claimed = packets.universe()[row];
   // It stays pending until all rows were heard: who was known before it was opened has no say about it, and
   // what a clone opened is in that clone's universe.
   const bool first = held.pending && !held.keep;
-  if (held.pending && (bits & kFlowKnown) != 0) return;
+  if (held.pending && (bits & kFlowKnown) != 0) return false;
   if (first && held.fromOutside) universe(slot) = claimed;
-  if (claimed != universe(slot)) return;
+  if (claimed != universe(slot)) return false;
   if (first || (inside && (!held.pending || held.verdict == 0))) held.verdict = verdict;
   held.keep = 1;
   store(slot, held);
+  return held.fromOutside && !held.pending;
 }
 
 // Moves a kept flow that a clone opened to the key space that its verdict calls for. The old entry stays for
@@ -72,7 +74,11 @@ uint32_t Flows::settle(const Packets& packets, std::span<const uint16_t> rows) {
     }
   };
   uint32_t collisions = 0;
-  each([&](uint32_t row, uint32_t slot) { keep(packets, row, slot); });
+  bool done = true;
+  each([&](uint32_t row, uint32_t slot) { done &= keep(packets, row, slot); });
+  nextTurn();
+  // Most turns bring nothing but packets that clones take of flows that are known.
+  if (done) return 0;
   each([&](uint32_t, uint32_t slot) { collisions += !move(slot); });
   // Removals come last: from the first of them on, a slot number may mean nothing.
   each([&](uint32_t, uint32_t slot) {
@@ -82,7 +88,6 @@ uint32_t Flows::settle(const Packets& packets, std::span<const uint16_t> rows) {
     held.pending = 0;
     store(slot, held);
   });
-  nextTurn();
   return collisions;
 }
 

@@ -196,13 +196,15 @@ uint32_t Table::lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
   return found;
 }
 
-uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
-                       int32_t* slots, uint8_t* fresh) {
+template <uint32_t kWords>
+uint32_t Table::upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout,
+                           WhenFull whenFull, int32_t* slots, uint8_t* fresh) {
+  const uint32_t words = kWords == 0 ? keyWords_ : kWords;
   uint64_t hashes[kStaged];
   uint32_t added = 0;
   const auto expired = [&](uint32_t slot) { return older(slot, now, timeout); };
   const auto one = [&](const uint32_t* key, uint64_t hash, uint8_t& isNew) {
-    int32_t slot = find(key, hash);
+    int32_t slot = find<kWords>(key, hash);
     isNew = 0;
     if (slot != kNone) {
       const auto held = static_cast<uint32_t>(slot);
@@ -224,13 +226,20 @@ uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
     return slot;
   };
   staged(
-      n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
+      n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash<kWords>(keys + size_t{i} * words)); },
       [&](uint32_t i) { prefetchPlace(hashes[i % kStaged]); },
       [&](uint32_t i) {
-        slots[i] = one(keys + size_t{i} * keyWords_, hashes[i % kStaged], fresh[i]);
+        slots[i] = one(keys + size_t{i} * words, hashes[i % kStaged], fresh[i]);
         if (slots[i] != kNone) seen(static_cast<uint32_t>(slots[i])) = now;
       });
   return added;
+}
+
+uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
+                       int32_t* slots, uint8_t* fresh) {
+  // Scans have keys of three words, and all packets that may open a flow are looked up among them.
+  return keyWords_ == 3 ? upsertKeys<3>(keys, n, now, timeout, whenFull, slots, fresh)
+                        : upsertKeys<0>(keys, n, now, timeout, whenFull, slots, fresh);
 }
 
 }  // namespace potemkin

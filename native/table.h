@@ -143,6 +143,9 @@ class Table {
  private:
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
+  template <uint32_t kWords>
+  uint32_t upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
+                      int32_t* slots, uint8_t* fresh);
   bool roomIn(uint32_t bucket) const;
   void prefetchSlot(uint32_t bucket, uint32_t way) const;
   template <uint32_t kWords>

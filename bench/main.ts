@@ -24,7 +24,7 @@ ${SUITES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')
 Examples
   npm run bench
   npm run bench -- gre pool
-  npm run bench -- chains/default-10k --json figures.json
+  npm run bench -- chains/chain-10k --json figures.json
   npm run bench -- --quick chains
 `;
 

@@ -1,0 +1,2 @@
+// A capture is read.
+FromDump($IN) -> counter :: Counter -> Discard;

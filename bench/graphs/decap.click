@@ -1,0 +1,2 @@
+// … and taken out of the tunnel.
+FromDump($IN) -> GreDecap -> counter :: Counter -> Discard;

@@ -8,12 +8,14 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname } from 'node:path';
 import { columnsHeader } from './generate/columns.js';
 import { elementsIndex } from './generate/elements.js';
+import { pictures } from './generate/pictures.js';
 import { REFERENCE, referencePages } from './generate/reference.js';
 
 const files: [path: string, text: string][] = [
   ['native/columns.h', columnsHeader()],
   ['src/elements/index.ts', elementsIndex()],
   ...(await referencePages()),
+  ...(await pictures()),
 ];
 
 const check = process.argv.includes('--check');

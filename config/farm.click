@@ -20,7 +20,7 @@ farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
 
 // From the Internet to a clone.
-tunnel -> CheckIPHeader -> [outside] flows;
+tunnel -> CheckIPHeader -> ClampMSS -> [outside] flows;
 flows[known] -> farm;                                // belongs to a flow that is open
 flows[new]   -> scans -> universe -> bind -> farm;   // may open one: SYN, UDP, ICMP echo
 flows[stray] -> Counter -> Discard;                  // backscatter and other packets that can open nothing
@@ -29,7 +29,7 @@ scans[scan]  -> Discard;
 // From a clone: to whoever contacted it, or to another clone that plays the target.
 farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
-export[forward]  -> tunnel;
+export[forward]  -> ClampMSS -> tunnel;
 export[reflect]  -> Reflector -> bind;
 export[redirect] -> farm;
 export[drop]     -> Discard;

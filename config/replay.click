@@ -17,7 +17,7 @@ bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
 
-FromDump($IN) -> GreDecap -> CheckIPHeader -> [outside] flows;
+FromDump($IN) -> GreDecap -> CheckIPHeader -> ClampMSS -> [outside] flows;
 flows[known] -> farm;
 flows[new]   -> scans -> universe -> bind -> farm;
 flows[stray] -> Counter -> Discard;
@@ -25,7 +25,7 @@ scans[scan]  -> Discard;
 
 farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
-export[forward]  -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
+export[forward]  -> ClampMSS -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
 export[reflect]  -> Reflector -> bind;
 export[redirect] -> farm;
 export[drop]     -> Discard;

@@ -7,15 +7,16 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { columnsHeader } from './generate/columns.js';
-import { elementsIndex } from './generate/elements.js';
+import { elementClasses, elementsIndex } from './generate/elements.js';
 import { pictures } from './generate/pictures.js';
 import { REFERENCE, referencePages } from './generate/reference.js';
 
+const classes = await elementClasses();
 const files: [path: string, text: string][] = [
   ['native/columns.h', columnsHeader()],
   ['src/elements/index.ts', elementsIndex()],
-  ...(await referencePages()),
-  ...(await pictures()),
+  ...referencePages(classes),
+  ...(await pictures(classes)),
 ];
 
 const check = process.argv.includes('--check');

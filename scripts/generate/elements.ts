@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import type { ElementClass } from '../../src/pipeline/element.js';
 
 /** The names of all elements. One file, one element, named for it. */
 export function elementNames(): string[] {
@@ -23,4 +24,14 @@ ${names.map((name) => `  ${name},`).join('\n')}
 /** All elements that a graph can name. */
 export const elements = new Registry(classes);
 `;
+}
+
+/** The classes of all elements, loaded by file, since the list may be out of date. */
+export async function elementClasses(): Promise<ElementClass[]> {
+  return Promise.all(
+    elementNames().map(async (name) => {
+      const module = (await import(`../../src/elements/${name}.js`)) as Record<string, ElementClass>;
+      return module[name]!;
+    }),
+  );
 }

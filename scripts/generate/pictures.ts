@@ -1,10 +1,14 @@
-/** docs/farm.svg: the picture of the default graph. The elements are loaded late: their index may just be made. */
-export async function pictures(): Promise<[path: string, text: string][]> {
-  const [{ drawGraph, renderSvg }, { load }, { elements }] = await Promise.all([
-    import('../../src/cli/draw.js'),
-    import('../../src/cli/load.js'),
-    import('../../src/elements/index.js'),
-  ]);
-  const dot = drawGraph(load('config/farm.click').graph.flat, elements);
-  return [['docs/farm.svg', await renderSvg(dot)]];
+import { readFileSync } from 'node:fs';
+import { drawGraph, renderSvg } from '../../src/cli/draw.js';
+import { checkGraph } from '../../src/pipeline/check.js';
+import type { ElementClass } from '../../src/pipeline/element.js';
+import { Registry } from '../../src/pipeline/registry.js';
+
+/** docs/farm.svg: the picture of the default graph. */
+export async function pictures(classes: readonly ElementClass[]): Promise<[path: string, text: string][]> {
+  const file = 'config/farm.click';
+  const registry = new Registry(classes);
+  const { graph, diagnostics } = checkGraph({ file, text: readFileSync(file, 'utf8') }, registry);
+  if (!graph) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
+  return [['docs/farm.svg', await renderSvg(drawGraph(graph.flat, registry))]];
 }

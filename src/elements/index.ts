@@ -5,6 +5,7 @@ import { BandwidthMeter } from './BandwidthMeter.js';
 import { BandwidthShaper } from './BandwidthShaper.js';
 import { CheckIPHeader } from './CheckIPHeader.js';
 import { CheckPaint } from './CheckPaint.js';
+import { ClampMSS } from './ClampMSS.js';
 import { CloneFarm } from './CloneFarm.js';
 import { Counter } from './Counter.js';
 import { Discard } from './Discard.js';
@@ -45,6 +46,7 @@ const classes: readonly ElementClass[] = [
   BandwidthShaper,
   CheckIPHeader,
   CheckPaint,
+  ClampMSS,
   CloneFarm,
   Counter,
   Discard,

@@ -10,6 +10,8 @@ export interface Wanted {
   dport?: number;
   tcpFlags?: number;
   window?: number;
+  /** A multiple of 4 bytes. */
+  tcpOptions?: Uint8Array;
   icmp?: readonly [type: number, code: number];
   ttl?: number;
   tos?: number;
@@ -34,10 +36,11 @@ function transport(wanted: Wanted): Buffer {
     head.writeUInt16BE(sport, 0);
     head.writeUInt16BE(dport, 2);
     head.writeUInt32BE(1000, 4);
-    head[12] = 0x50;
+    const options = wanted.tcpOptions ?? Buffer.alloc(0);
+    head[12] = ((20 + options.length) / 4) << 4;
     head[13] = wanted.tcpFlags ?? 2;
     head.writeUInt16BE(wanted.window ?? 8192, 14);
-    return Buffer.concat([head, payload]);
+    return Buffer.concat([head, options, payload]);
   }
   if (proto === 17) {
     const head = Buffer.alloc(8);

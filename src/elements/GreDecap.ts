@@ -23,6 +23,7 @@ const spec = {
     'ip-header-length',
     'ip-total-length',
     'ip-checksum',
+    'ip-options',
     'not-gre',
     'outer-fragment',
     'gre-truncated',

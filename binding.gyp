@@ -5,6 +5,7 @@
       "target_name": "potemkin",
       "sources": [
         "native/capture.cc",
+        "native/classify.cc",
         "native/gre.cc",
         "native/ip.cc",
         "native/link.cc",
@@ -28,6 +29,7 @@
         "native/tun.cc",
         "native/node/addon.cc",
         "native/node/capture.cc",
+        "native/node/classify.cc",
         "native/node/gre.cc",
         "native/node/ip.cc",
         "native/node/device.cc",

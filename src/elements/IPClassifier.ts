@@ -52,8 +52,13 @@ export class IPClassifier extends Element<typeof spec> {
 
   override push(batch: Batch): void {
     const { out } = this;
-    const results = this.classifier.classifyRows(this.packets, batch.rows, batch.count);
-    for (let i = 0; i < batch.count; i++) (out[results[i]!] ?? this.drops.unmatched).add(batch.rows[i]!);
+    const { rows, count } = batch;
+    const results = this.classifier.classifyRows(this.packets, rows, count);
+    for (let i = 0; i < count; i++) {
+      const number = results[i]!;
+      if (number < out.length) out[number]!.add(rows[i]!);
+      else this.drops.unmatched.add(rows[i]!);
+    }
   }
 
   override handlers() {

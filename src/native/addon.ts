@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { CaptureNative } from './capture.js';
+import type { ClassifyNative } from './classify.js';
 import type { DeviceNative } from './device.js';
 import type { FlowNative } from './flow.js';
 import type { GreNative } from './gre.js';
@@ -11,6 +12,7 @@ import type { TableNative } from './table.js';
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
 export interface Native
   extends CaptureNative,
+    ClassifyNative,
     DeviceNative,
     FlowNative,
     GreNative,

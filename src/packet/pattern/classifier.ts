@@ -1,22 +1,8 @@
+import { native } from '../../native/addon.js';
 import { ROWS } from '../columns.js';
 import type { Packets } from '../packets.js';
-import { AT, assemble, disassemble, OP, READ } from './program.js';
+import { assemble, disassemble } from './program.js';
 import type { Pattern } from './syntax.js';
-
-// The interpreter's loop is quicker with constants than with properties.
-const {
-  src: SRC,
-  dst: DST,
-  sport: SPORT,
-  dport: DPORT,
-  proto: PROTO,
-  tcpFlags: FLAGS,
-  fragment: FRAGMENT,
-  ip: IP,
-} = READ;
-const { is: IS, has: HAS } = OP;
-const { op: AT_OP, offset: AT_OFFSET, width: AT_WIDTH, shift: AT_SHIFT } = AT;
-const { mask: AT_MASK, value: AT_VALUE, yes: AT_YES, no: AT_NO } = AT;
 
 /**
  * Finds the first of a list of patterns that a packet matches. It reads the columns that parsing fills in, and goes to
@@ -56,50 +42,7 @@ export class Classifier {
   /** Classifies `count` rows, at most ROWS. The results are good until the next call. */
   classifyRows(packets: Packets, rows: Uint16Array, count: number): Uint16Array {
     const { program, first, results } = this;
-    const { src, dst, sport, dport, proto, tcpFlags, fragment, ipHeader, length, start, bytes } = packets;
-    for (let n = 0; n < count; n++) {
-      const row = rows[n]!;
-      let at = first;
-      while (at >= 0) {
-        let value = 0;
-        let there = true;
-        switch (program[at]) {
-          case SRC:
-            value = src[row]!;
-            break;
-          case DST:
-            value = dst[row]!;
-            break;
-          case SPORT:
-            value = sport[row]!;
-            break;
-          case DPORT:
-            value = dport[row]!;
-            break;
-          case PROTO:
-            value = proto[row]!;
-            break;
-          case FLAGS:
-            value = tcpFlags[row]!;
-            break;
-          case FRAGMENT:
-            value = fragment[row]!;
-            break;
-          default: {
-            const offset = (program[at] === IP ? 0 : ipHeader[row]!) + program[at + AT_OFFSET]!;
-            const end = start[row]! + offset + program[at + AT_WIDTH]!;
-            there = end <= start[row]! + length[row]!;
-            if (there) for (let i = start[row]! + offset; i < end; i++) value = (value << 8) | bytes[i]!;
-          }
-        }
-        value = (value >>> program[at + AT_SHIFT]!) & program[at + AT_MASK]!;
-        const given = program[at + AT_VALUE]!;
-        const op = program[at + AT_OP];
-        const holds = there && (op === IS ? value === given : op === HAS || value >>> 0 > given >>> 0);
-        at = program[at + (holds ? AT_YES : AT_NO)]!;
-      }
-      results[n] = -1 - at;
-    }
+    native.classify(packets.bytes, rows, count, program, first, results);
     return results;
   }
 }

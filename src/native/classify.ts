@@ -1,0 +1,16 @@
+/** The classifier's loop. Use it through src/packet/pattern/classifier.ts. */
+export interface ClassifyNative {
+  /**
+   * Runs a program (src/packet/pattern/program.ts) from the word `first` on the first `count` rows. results[i] becomes the
+   * number of the first pattern that rows[i] matches. A program that is none gives 65535. Throws a TypeError or RangeError
+   * if an argument is not as described.
+   */
+  classify(
+    packets: Uint8Array,
+    rows: Uint16Array,
+    count: number,
+    program: Int32Array,
+    first: number,
+    results: Uint16Array,
+  ): void;
+}

@@ -7,7 +7,7 @@ import type { AnyElement, Services } from './element.js';
 import { ConservationError, ElementError } from './errors.js';
 import { type EngineEvent, EventGate } from './events.js';
 import { Handlers } from './handlers.js';
-import type { Link } from './link.js';
+import { Inlet, type Link } from './link.js';
 import { makeGraph } from './make.js';
 import type { Registry } from './registry.js';
 import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
@@ -44,7 +44,8 @@ export class Engine {
   readonly handlers: Handlers;
   /** Events of kind `error` so far, whether or not they were passed on. */
   errors = 0;
-  private readonly incoming: readonly (readonly Link[])[];
+  /** All inputs, those of each element after those of the elements that feed it. */
+  private readonly inlets: readonly Inlet[];
   private readonly pulling: readonly AnyElement[];
   /** Sources whose packets set the clock. They are not among those that pull. */
   private readonly clocking: readonly AnyElement[];
@@ -93,7 +94,7 @@ export class Engine {
     this.links = links;
     this.handlers = new Handlers(this);
     this.handlers.define('stop', { write: () => this.halt() });
-    this.incoming = graph.order.map((number) => links.filter((link) => link.to.element === elements[number]));
+    this.inlets = graph.order.flatMap((number) => inletsOf(links.filter(({ to }) => to.element === elements[number])));
     const pulling = elements.filter((element) => element.pull);
     this.settling = elements.filter((element) => element.settle);
     this.holding = pulling.filter((element) => element.waiting !== undefined);
@@ -182,13 +183,12 @@ export class Engine {
     // Whoever sets the clock waits until all that happened before is done with.
     if (!draining && !more && packets.used === 0) more = this.pull(this.clocking);
     const moved = packets.used > 0;
-    for (const links of this.incoming) {
-      for (const link of links) {
-        if (link.count === 0) continue;
-        this.current = link.to.element;
-        if (this.checked) this.conserve(link.to.element, link.count, () => link.flush());
-        else link.flush();
-      }
+    for (const inlet of this.inlets) {
+      const { count, element } = inlet;
+      if (count === 0) continue;
+      this.current = element;
+      if (this.checked) this.conserve(element, count, () => inlet.flush());
+      else inlet.flush();
     }
     if (moved) {
       for (const element of this.settling) {
@@ -280,6 +280,12 @@ export class Engine {
     }
     return result;
   }
+}
+
+/** The inputs of one element that links lead to. */
+function inletsOf(links: readonly Link[]): Inlet[] {
+  const ports = [...new Set(links.map(({ to }) => to.port))];
+  return ports.map((port) => new Inlet(links.filter(({ to }) => to.port === port)));
 }
 
 /** Where each element brings packets in from, if it does. */

@@ -4,7 +4,7 @@ import type { Counter } from './stats.js';
 
 /**
  * A connection from one output to one input. It holds the rows on their way and counts what has passed.
- * An element fills it; the engine hands it to the element at the other end and empties it.
+ * An element fills it; the inlet at the other end empties it.
  */
 export class Link extends Batch {
   readonly from: { readonly element: AnyElement; readonly port: number };
@@ -19,12 +19,45 @@ export class Link extends Batch {
     this.packets = packets;
     this.bytes = bytes;
   }
+}
 
-  /** Delivers the rows that wait, and counts them. */
+/**
+ * An input of an element. What has come by all links to it is delivered at once, link by link, because work is done the
+ * quicker the longer a batch is.
+ */
+export class Inlet {
+  readonly element: AnyElement;
+  private readonly port: number;
+  private readonly links: readonly Link[];
+  private readonly all = new Batch();
+
+  /** @param links those that lead to the same input; at least one */
+  constructor(links: readonly Link[]) {
+    ({ element: this.element, port: this.port } = links[0]!.to);
+    this.links = links;
+  }
+
+  /** Rows that wait. */
+  get count(): number {
+    let sum = 0;
+    for (let i = 0; i < this.links.length; i++) sum += this.links[i]!.count;
+    return sum;
+  }
+
+  /** Delivers the rows that wait, and counts them. There are some. */
   flush(): void {
-    this.packets.add(this.count);
-    this.bytes.add(this.to.element.packets.lengthOf(this));
-    this.to.element.push(this, this.to.port);
-    this.count = 0;
+    const { links, all, element, count } = this;
+    let batch: Batch = all;
+    for (let i = 0; i < links.length; i++) {
+      const link = links[i]!;
+      if (link.count === 0) continue;
+      link.packets.add(link.count);
+      link.bytes.add(element.packets.lengthOf(link));
+      if (link.count === count) batch = link;
+      else all.addAll(link);
+    }
+    element.push(batch, this.port);
+    for (let i = 0; i < links.length; i++) links[i]!.clear();
+    all.clear();
   }
 }

@@ -32,11 +32,13 @@ Part partOf(const uint8_t* data) {
   return (word & kMoreFragments) != 0 ? kFirst : kWhole;
 }
 
-// The rules of RFC 791 3.2 that one fragment can break by itself.
+// The rules of RFC 791 3.2 that one fragment can break by itself. What overlaps TCP flags could turn an
+// answer that was let pass into a SYN, which no sender has a use for (RFC 1858 3, RFC 3128).
 bool soundFragment(const uint8_t* data, const IpHeader& ip) {
   const uint16_t word = get16(data + 6);
   const uint32_t bytes = ip.total - ip.header, offset = (word & kFragmentOffset) * 8u;
   if ((word & kMoreFragments) != 0 && bytes % 8 != 0) return false;
+  if (data[9] == kTcp && offset == 8) return false;
   return ip.header + offset + bytes <= 0xffff;
 }
 

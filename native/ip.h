@@ -29,7 +29,7 @@ bool soundOptions(const uint8_t* options, uint32_t length);
 // Verifies the packets and writes length (trimmed to the total length), src, dst, proto, ipHeader, fragment,
 // sport, dport, tcpFlags, payload and fault. Of a faulty row only length and fault are good. With
 // kCheckTransport also TCP, UDP and ICMP: header lengths and, where the datagram is whole, checksums. A first
-// fragment needs only its ports (RFC 791 lets one be of 8 bytes); flags that lie beyond it are 0.
+// fragment needs only its ports and TCP flags; without the check, flags that lie beyond it are 0.
 // Returns how many rows are faulty.
 uint32_t checkIp(const Packets& packets, const uint16_t* rows, size_t n, uint32_t flags);
 

@@ -13,6 +13,8 @@ namespace {
 constexpr uint32_t headerOf(uint8_t proto) {
   return proto == kTcp ? 20 : proto == kUdp || proto == kIcmp ? 8 : 0;
 }
+// What lies before the end of a TCP header's flags decides about a segment (RFC 1858 3).
+constexpr uint32_t kTcpFlagsEnd = 16;
 constexpr uint32_t checksumAt(uint8_t proto) {
   return proto == kTcp ? 16 : proto == kUdp ? 6 : 2;
 }
@@ -72,7 +74,8 @@ Fault checkTransport(const uint8_t* ip, uint8_t proto, const uint8_t* body, uint
 }
 
 Fault checkFirstFragment(uint8_t proto, uint32_t bytes) {
-  return bytes < std::min(8u, headerOf(proto)) ? Fault::kTransportTruncated : Fault::kNone;
+  const uint32_t needed = proto == kTcp ? kTcpFlagsEnd : std::min(8u, headerOf(proto));
+  return bytes < needed ? Fault::kTransportTruncated : Fault::kNone;
 }
 
 Fault rewriteTransport(uint8_t proto, uint8_t* body, uint32_t bytes, uint16_t sport, uint16_t dport,

@@ -17,7 +17,8 @@ export const FAULTS = {
   'ip-total-length': 'the total length is below the header length or beyond the packet',
   'ip-checksum': 'the IPv4 header checksum is wrong',
   'ip-options': 'an IPv4 option runs past the header, or has an impossible length',
-  'ip-fragment': 'a fragment that ends beyond 65,535 bytes, or a middle one whose length is not a multiple of 8',
+  'ip-fragment':
+    'a fragment that ends beyond 65,535 bytes, a middle one whose length is not a multiple of 8, or one that overlaps TCP flags',
   // transport (RFC 768, 792, 9293)
   'transport-truncated': 'shorter than its TCP, UDP or ICMP header',
   'tcp-header-length': 'the TCP data offset is below 20 bytes or beyond the packet',

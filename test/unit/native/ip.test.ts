@@ -98,6 +98,7 @@ t.test('every IPv4 fault', async (t) => {
     ['ip-options', 'a route pointer into the option itself', ipv4({ proto: 17, options: [131, 4, 3, 0] })],
     ['ip-options', 'a router alert of 3 bytes', ipv4({ proto: 17, options: [148, 3, 0, 0] })],
     ['ip-fragment', 'a middle one of 5 bytes', ipv4({ proto: 17, fragment: 0x2001, body: Buffer.alloc(5) })],
+    ['ip-fragment', 'over TCP flags', ipv4({ proto: 6, fragment: 1, body: Buffer.alloc(8) })],
     ['ip-fragment', 'beyond 65,535', ipv4({ proto: 17, fragment: 0x1fff, body: Buffer.alloc(24) })],
     ['ip-fragment', 'beyond 65,535 with its header', ipv4({ proto: 17, fragment: 0x1ffd, body: Buffer.alloc(8) })],
   ];
@@ -113,6 +114,7 @@ t.test('every transport fault, and only if asked for', async (t) => {
     ['transport-truncated', 'UDP of 7 bytes', ipv4({ proto: 17, body: udpBody().subarray(0, 7) })],
     ['transport-truncated', 'ICMP of 7 bytes', ipv4({ proto: 1, body: icmpBody().subarray(0, 7) })],
     ['transport-truncated', 'an empty first fragment', ipv4({ proto: 6, fragment: 0x2000 })],
+    ['transport-truncated', 'TCP flags elsewhere', ipv4({ proto: 6, fragment: 0x2000, body: Buffer.alloc(8) })],
     ['tcp-header-length', 'four words', ipv4({ proto: 6, body: edited(tcpBody(), (b) => b.writeUInt8(0x40, 12)) })],
     [
       'tcp-header-length',
@@ -164,11 +166,11 @@ t.test('fragments', async (t) => {
   const body = tcpBody({ data: Buffer.alloc(20, 7), flags: 2 });
   const first = check(ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 24) })).packets;
   t.strictSame([first.fragment[0], first.sport[0], first.tcpFlags[0], first.fault[0]], [1, 40000, 2, 0]);
-  const tiny = check(ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 8) })).packets;
+  const tiny = check(ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 8) }), CHECK.headers).packets;
   t.strictSame(
     [tiny.fragment[0], tiny.dport[0], tiny.tcpFlags[0], tiny.payload[0]],
     [1, 445, 0, 28],
-    'ports alone suffice',
+    'ports alone suffice where nobody asks for more',
   );
   const later = check(ipv4({ proto: 6, fragment: 3, body: body.subarray(24) })).packets;
   t.strictSame([later.fragment[0], later.sport[0], later.dport[0], later.payload[0], later.fault[0]], [2, 0, 0, 20, 0]);

@@ -155,7 +155,7 @@ enum class Fault : uint8_t {
   kIpTotalLength,  // the total length is below the header length or beyond the packet
   kIpChecksum,  // the IPv4 header checksum is wrong
   kIpOptions,  // an IPv4 option runs past the header, or has an impossible length
-  kIpFragment,  // a fragment that ends beyond 65,535 bytes, or a middle one whose length is not a multiple of 8
+  kIpFragment,  // a fragment that ends beyond 65,535 bytes, a middle one whose length is not a multiple of 8, or one that overlaps TCP flags
   kTransportTruncated,  // shorter than its TCP, UDP or ICMP header
   kTcpHeaderLength,  // the TCP data offset is below 20 bytes or beyond the packet
   kUdpLength,  // the UDP length is below 8 or beyond the packet

@@ -84,9 +84,18 @@ int32_t Flows::find(const FlowKey& key, uint64_t hash, uint32_t now) {
   return Table::kNone;
 }
 
-int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now) {
-  table_.reclaim(hash, [&](uint32_t slot) { return leaves(slot, now); });
-  const int32_t slot = table_.full() ? Table::kNone : table_.insert(key.data(), hash);
+// Whether a flow gives way in a full table: it has been quiet for a moment, and is no open connection.
+bool Flows::yields(uint32_t slot, uint32_t now) const {
+  const FlowState held = state(slot);
+  const bool open = proto(slot) == kTcp && held.phase() == TcpPhase::kOpen;
+  return !open && !held.pending && held.turn != turn_ && table_.older(slot, now, kSpared);
+}
+
+int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now, From from) {
+  table_.reclaim(hash, [&](uint32_t slot) { return leaves(slot, now) || yields(slot, now); });
+  const uint32_t capacity = table_.header().capacity, reserve = from == From::kInside ? capacity / 4 : 0;
+  const bool room = table_.header().live < capacity - reserve;
+  const int32_t slot = room ? table_.insert(key.data(), hash) : Table::kNone;
   if (slot == Table::kNone) ++table_.header().refused;
   return slot;
 }
@@ -104,6 +113,15 @@ void Flows::pend(uint32_t slot, From from, bool fromHigh, uint32_t inUniverse, u
   table_.seen(slot) = now;
 }
 
+// Whether a clone calls its caller on the caller's own port. That is no answer: the caller's address may have
+// been forged, and its owner would see somebody connect who was never contacted.
+bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& subject, uint32_t slot) const {
+  const FlowState held = state(slot);
+  const bool reopens = subject.opens && held.phase() >= TcpPhase::kClosing;
+  return held.fromOutside && proto(slot) == kTcp && !subject.error && !reopens &&
+         (packets.tcpFlags()[row] & (kSyn | kAck)) == kSyn;
+}
+
 template <Flows::From from>
 Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe) {
   const Subject& subject = probe.subject;
@@ -111,8 +129,13 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
   packets.flowState()[row] = 0;
   packets.verdict()[row] = 0;
   const uint32_t inUniverse = from == From::kInside ? packets.universe()[row] : 0;
-  // Without a universe a packet from inside has no key space of its own.
-  if (!subject.some || (from == From::kInside && inUniverse == 0)) return Disposition::kStray;
+  if (!subject.some) return Disposition::kStray;
+  if constexpr (from == From::kInside) {
+    // Without a universe a packet from inside has no key space of its own.
+    if (inUniverse == 0) return Disposition::kStray;
+    // A clone is no router: it has no errors to tell of packets that were for others.
+    if (subject.key[subject.fromHigh ? kHigh : kLow] != packets.src()[row]) return Disposition::kStray;
+  }
 
   uint8_t bits = subject.error ? kFlowError : 0;
   FlowKey key = subject.key;
@@ -124,7 +147,8 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
                                                    subject.fromHigh) == (from == From::kOutside);
   if constexpr (from == From::kOutside) {
     if (found != Table::kNone && !takesPart) return Disposition::kStray;
-  } else if (!takesPart || universe(static_cast<uint32_t>(found)) != inUniverse) {
+  } else if (!takesPart || universe(static_cast<uint32_t>(found)) != inUniverse ||
+             connectsBack(packets, row, subject, static_cast<uint32_t>(found))) {
     if (found != Table::kNone) bits |= kFlowCollides;
     key[kSpace] = inUniverse;
     hash = probe.hashes[1];
@@ -141,7 +165,7 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
   };
   if (found == Table::kNone) {
     if (!subject.opens) return Disposition::kStray;
-    found = insert(key, hash, now);
+    found = insert(key, hash, now, from);
     if (found == Table::kNone) return Disposition::kFull;
     pend(static_cast<uint32_t>(found), from, subject.fromHigh, inUniverse, now);
     return report(static_cast<uint32_t>(found));

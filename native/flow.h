@@ -58,6 +58,8 @@ class Flows {
   static constexpr TableShape shape(uint32_t capacity) { return {kFlowKeyWords, 2, capacity}; }
   static constexpr TableShape fragmentShape(uint32_t capacity) { return {4, 1, capacity}; }
   static constexpr uint32_t kFragmentTimeout = 30;  // seconds
+  // Seconds that a flow which is no open TCP connection is spared when the table is full.
+  static constexpr uint32_t kSpared = 2;
   static void configure(Table& flows, const FlowTimeouts& timeouts);
 
   // Both throw std::invalid_argument if a table is not of its shape.
@@ -100,7 +102,10 @@ class Flows {
   bool leaves(uint32_t slot, uint32_t now);
   void remove(uint32_t slot);
   int32_t find(const FlowKey& key, uint64_t hash, uint32_t now);
-  int32_t insert(const FlowKey& key, uint64_t hash, uint32_t now);
+  bool yields(uint32_t slot, uint32_t now) const;
+  // Clones get no more than three quarters of the table, so that the outside can always open a flow.
+  int32_t insert(const FlowKey& key, uint64_t hash, uint32_t now, From from);
+  bool connectsBack(const Packets& packets, uint32_t row, const Subject& subject, uint32_t slot) const;
   void pend(uint32_t slot, From from, bool fromHigh, uint32_t inUniverse, uint32_t now);
 
   Subject subjectOfFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);

@@ -10,7 +10,7 @@ export const FLOW = {
   fromOutside: 4,
   /** An ICMP error about the flow, not a packet of it. */
   error: 8,
-  /** From inside: the same 5-tuple is in use towards the outside by another universe, so it must not be forwarded. */
+  /** From inside: the same 5-tuple is in use towards the outside for something else, so it must not be forwarded. */
   collides: 16,
 } as const;
 

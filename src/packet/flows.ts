@@ -8,7 +8,10 @@ import { PASSES, Table } from './table.js';
 const PENDING = 11;
 
 export interface FlowOptions {
-  /** Flows at once. */
+  /**
+   * Flows at once. Clones may open them as long as three quarters are not in use. In a full table flows that are no open TCP
+   * connections give way after 2 s.
+   */
   capacity: number;
   /** Fragmented datagrams at once whose ports are remembered, for 30 s; the oldest is forgotten first. Default: 4096. */
   fragments?: number;
@@ -70,7 +73,9 @@ export class Flows {
 
   /**
    * Classifies packets from clones, whose `universe` is set; without one they are strays. FLOW.collides says that
-   * the tuple is in use towards the outside by someone else, so the packet must not be forwarded.
+   * the tuple is in use towards the outside by someone else, so the packet must not be forwarded. So it is with a SYN
+   * of a clone to who has just connected to it, which is no answer. An ICMP error is about a packet that the clone itself
+   * was sent.
    */
   inside(packets: Packets, rows: Uint16Array, n: number, now: number): void {
     native.flowInside(this.#flows.memory, this.#fragments.memory, packets.bytes, rows, n, now, this.dispositions);

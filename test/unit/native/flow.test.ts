@@ -494,3 +494,49 @@ t.test('arguments are checked', async (t) => {
   t.throws(() => native.flowSettle(table, new Uint8Array(8), packets.bytes, rows, 0), TypeError);
   t.throws(() => native.flowOutside(table, other, packets.bytes, rows, 2, 0, new Uint8Array(1)), RangeError);
 });
+
+t.test('a clone does not connect to who has connected to it', async (t) => {
+  const rig = new FlowRig();
+  const answer = (bits: number) => inU(back(syn, bits), 9);
+  rig.accept(syn, 9);
+  t.has(rig.inside(answer(SYN | FIN)), [{ disposition: 'stray' }], 'some systems take that for a SYN');
+  t.has(rig.inside(answer(SYN)), [{ disposition: 'new', verdict: 'undecided', state: 'collides' }]);
+  t.has(rig.inside(answer(SYN | ACK)), [{ disposition: 'known', state: 'known reply fromOutside' }]);
+  rig.end();
+  rig.send(answer(RST | ACK), 'forward');
+  t.has(rig.inside(answer(SYN | FIN)), [{ disposition: 'stray' }]);
+  t.has(
+    rig.inside(answer(SYN)),
+    [{ disposition: 'new', state: '' }],
+    'what was closed may be opened, if policy says so',
+  );
+});
+
+t.test('a clone tells errors only of what it was sent itself', async (t) => {
+  const rig = new FlowRig();
+  const udp: Spec = { ...syn, proto: 'udp' };
+  rig.accept(udp, 9);
+  const error: Spec = { src: B, dst: EXT, proto: 'icmp', type: 3, quotes: udp };
+  t.has(rig.inside(inU(error, 9)), [{ disposition: 'stray' }]);
+});
+
+t.test('clones cannot fill the table', async (t) => {
+  const rig = new FlowRig({ capacity: 100 });
+  for (let sport = 1; sport <= 200; sport++)
+    rig.send(inU({ src: A, dst: B, sport, dport: 1, proto: 'udp' }, 9), 'drop');
+  t.equal(rig.flows.size, 75);
+  t.has(rig.accept(syn, 7), { disposition: 'new' });
+});
+
+t.test('in a full table flows that are quiet and no open connection give way', async (t) => {
+  const rig = new FlowRig({ capacity: 20 });
+  const open = { ...syn, sport: 1 };
+  rig.accept(open, 1);
+  rig.send(inU(back(open, SYN | ACK), 1), 'forward');
+  rig.accept(flags(open, ACK), 1);
+  for (let sport = 2; sport <= 20; sport++) rig.accept({ ...syn, sport }, 1);
+  t.has(rig.accept({ ...syn, sport: 21 }, 1), { disposition: 'full' });
+  rig.now += 3;
+  t.has(rig.accept({ ...syn, sport: 21 }, 1), { disposition: 'new' });
+  t.has(rig.outside(flags(open, ACK)), [{ disposition: 'known' }]);
+});

@@ -1,10 +1,11 @@
 #include "datagrams.h"
 
 #include <linux/sock_diag.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "wire.h"
 
 namespace potemkin {
 
@@ -39,6 +40,7 @@ int DatagramDevice::Receive(const Packets& packets, uint32_t first, uint32_t max
   const uint32_t count = std::min(max, kBatch);
   Messages& m = *messages_;
   for (uint32_t i = 0; i < count; i++) {
+    // SAFETY: before ≤ kHeadroom, so these are the last `room` bytes of the row's slot.
     m.vectors[i] = {packets.slot(first + i) + kHeadroom - options_.before, room};
     m.headers[i] = {};
     m.headers[i].msg_hdr.msg_iov = &m.vectors[i];
@@ -66,7 +68,7 @@ uint32_t DatagramDevice::Fill(const Packets& packets, std::span<const uint16_t> 
   Messages& m = *messages_;
   uint32_t count = 0;
   for (; next < rows.size() && count < kBatch; next++) {
-    const std::span<uint8_t> bytes = RowBytes(packets, rows[next]);
+    const std::span<uint8_t> bytes = bytesOf(packets, rows[next]);
     if (bytes.empty() || (options_.toDestination && bytes.size() < kIpHeader)) {
       partition.Refuse(rows[next]);
       continue;

@@ -5,6 +5,7 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <memory>
 #include <optional>
@@ -34,8 +35,10 @@ class DatagramDevice : public Device {
   uint64_t Drops() override;
 
  private:
+  // Room for one timestamp and nothing else: the kernel closes descriptors that it finds no room for, so who
+  // is at the other end of a unix socket cannot fill our table of open files with them (SCM_RIGHTS).
   struct Control {
-    alignas(cmsghdr) uint8_t bytes[64];  // room for one timestamp
+    alignas(cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(timespec))];
   };
   struct Messages {
     mmsghdr headers[kBatch];

@@ -26,13 +26,6 @@ int Device::TakeSocketError() const {
   return -error;
 }
 
-std::span<uint8_t> RowBytes(const Packets& packets, uint32_t row) {
-  const size_t start = packets.start()[row];
-  const size_t length = packets.length()[row];
-  if (start < kSlotsAt || start + length > kTableBytes) return {};
-  return {packets.base + start, length};
-}
-
 void SetLength(const Packets& packets, uint32_t row, size_t captured, size_t length, size_t room) {
   packets.length()[row] = static_cast<uint32_t>(captured);
   Fault fault = Fault::kNone;

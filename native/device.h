@@ -57,9 +57,9 @@ class Device {
   // Returns the number of rows filled, or -errno when there is none and the device has failed.
   virtual int Receive(const Packets& packets, uint32_t first, uint32_t max);
 
-  // Sends rows, which the caller has checked, and reorders them: those that were accepted come first, in
-  // their order, then those that were refused, in any. Returns the number accepted, or -errno when that is 0
-  // because the device has failed.
+  // Sends at most kRows rows, which the caller has checked, and reorders them: those that were accepted come
+  // first, in their order, then those that were refused, in any. Returns the number accepted, or -errno when
+  // that is 0 because the device has failed.
   virtual int Send(const Packets& packets, std::span<uint16_t> rows);
 
   // Packets that the kernel dropped since the device was opened, because nobody received them in time.
@@ -73,9 +73,6 @@ class Device {
   Fd fd_;
 };
 
-// Where the bytes of a row lie, or nothing if its columns point outside of the table's slots.
-std::span<uint8_t> RowBytes(const Packets& packets, uint32_t row);
-
 // Sets length and fault of a row whose bytes were put at its start: `captured` of the `length` bytes of the
 // packet.
 void SetLength(const Packets& packets, uint32_t row, size_t captured, size_t length,
@@ -84,7 +81,7 @@ void SetLength(const Packets& packets, uint32_t row, size_t captured, size_t len
 // Whether an error concerns the device as a whole, and not one packet.
 bool DeviceFailed(int error);
 
-// Splits a list of rows into accepted and refused ones, in place. Each row must be told once.
+// Splits a list of at most kRows rows into accepted and refused ones, in place. Each row must be told once.
 class Partition {
  public:
   explicit Partition(std::span<uint16_t> rows) : rows_(rows) {}

@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "wire.h"
+
 namespace potemkin {
 
 namespace {
@@ -28,14 +30,6 @@ uint16_t read16(std::span<const uint8_t> bytes, size_t at) {
 
 uint32_t read32(std::span<const uint8_t> bytes, size_t at) {
   return static_cast<uint32_t>(read16(bytes, at)) << 16 | read16(bytes, at + 2);
-}
-
-// A row's bytes; none if its columns point out of the table.
-std::span<const uint8_t> bytesOf(const Packets& packets, uint32_t row) {
-  const size_t start = packets.start()[row], length = packets.length()[row];
-  if (start > kTableBytes || length > kTableBytes - start) return {};
-  // SAFETY: start and length were just seen to lie in the table.
-  return {packets.base + start, length};
 }
 
 // The packet that an ICMP error quotes: an IPv4 header and at least 8 bytes (RFC 792), which is as far as the
@@ -97,7 +91,7 @@ Subject subjectOfRow(const Packets& packets, uint32_t row) {
 }
 
 bool identification(const Packets& packets, uint32_t row, uint16_t& id) {
-  const auto packet = bytesOf(packets, row);
+  const std::span<const uint8_t> packet = bytesOf(packets, row);
   if (packet.size() < kIpHeader) return false;
   id = read16(packet, 4);
   return true;

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "wire.h"
+
 namespace potemkin {
 
 namespace {
@@ -49,7 +51,7 @@ class Tun : public Device {
     Partition partition(rows);
     int failed = 0;
     for (const uint16_t row : rows) {
-      const std::span<uint8_t> bytes = RowBytes(packets, row);
+      const std::span<uint8_t> bytes = bytesOf(packets, row);
       if (failed == 0 && !bytes.empty() && Write(bytes)) {
         partition.Accept(row);
         continue;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "columns.h"
 
@@ -69,6 +70,12 @@ inline PacketBytes packetOf(const Packets& packets, uint32_t row) {
     return {packets.slot(row), 0, 0};
   // SAFETY: headroom + length ≤ kSlot, so data to data + length lies in the row's slot.
   return {packets.slot(row) + headroom, length, headroom};
+}
+
+// The same as a span.
+inline std::span<uint8_t> bytesOf(const Packets& packets, uint32_t row) {
+  const PacketBytes packet = packetOf(packets, row);
+  return {packet.data, packet.length};
 }
 
 // How many packets ahead a loop over rows prefetches.

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -59,10 +60,11 @@ inline Packets BorrowPackets(const Napi::Value& value) {
   return {bytes.data()};
 }
 
-// Borrows the first count entries of a list of rows (a Uint16Array), each below kRows.
+// Borrows the first count entries of a list of rows (a Uint16Array): at most kRows, each below kRows.
 inline std::span<uint16_t> BorrowRows(const Napi::Value& value, const Napi::Value& count) {
   const std::span<uint16_t> rows = BorrowArray<uint16_t>(value, "rows", napi_uint16_array);
-  const std::span<uint16_t> borrowed = rows.first(TakeInteger(count, "count", rows.size()));
+  const std::span<uint16_t> borrowed =
+      rows.first(TakeInteger(count, "count", std::min<size_t>(rows.size(), kRows)));
   for (const uint16_t row : borrowed) {
     if (row >= kRows) throw Napi::RangeError::New(value.Env(), "rows must be below " + std::to_string(kRows));
   }

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "protocol.h"
+
 namespace potemkin {
 
 namespace {
@@ -12,7 +14,7 @@ constexpr uint32_t kTurnMask = (1u << 14) - 1;
 enum User : size_t { kTurn, kPending, kTcpEstablished, kTcpTransitory, kUdpQuiet, kIcmpQuiet };
 
 void checkShape(const Table& table, const TableShape& shape) {
-  if (table.header().keyWords != shape.keyWords || table.header().valueWords != shape.valueWords)
+  if (table.keyWords() != shape.keyWords || table.valueWords() != shape.valueWords)
     throw std::invalid_argument("a table that is not the flow table's");
 }
 

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "protocol.h"
 #include "wire.h"
 
 namespace potemkin {
@@ -24,14 +25,6 @@ bool isIcmpError(uint16_t typeAndCode) {
   }
 }
 
-uint16_t read16(std::span<const uint8_t> bytes, size_t at) {
-  return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-uint32_t read32(std::span<const uint8_t> bytes, size_t at) {
-  return static_cast<uint32_t>(read16(bytes, at)) << 16 | read16(bytes, at + 2);
-}
-
 // The packet that an ICMP error quotes: an IPv4 header and at least 8 bytes (RFC 792), which is as far as the
 // ports and the echo identifier go.
 bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
@@ -41,12 +34,12 @@ bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
   const size_t header = (quoted[0] & 15u) * 4;
   if (quoted[0] >> 4 != 4 || header < kIpHeader || quoted.size() < header + kQuoted) return false;
   // Of a later fragment what follows is no transport header.
-  if ((read16(quoted, 6) & 0x1fff) != 0) return false;
-  tuple.src = read32(quoted, 12);
-  tuple.dst = read32(quoted, 16);
+  if ((get16(&quoted[6]) & 0x1fff) != 0) return false;
+  tuple.src = get32(&quoted[12]);
+  tuple.dst = get32(&quoted[16]);
   tuple.proto = quoted[9];
-  tuple.sport = read16(quoted, header);
-  tuple.dport = read16(quoted, header + (tuple.proto == kIcmp ? 4 : 2));
+  tuple.sport = get16(&quoted[header]);
+  tuple.dport = get16(&quoted[header + (tuple.proto == kIcmp ? 4 : 2)]);
   return true;
 }
 
@@ -93,7 +86,7 @@ Subject subjectOfRow(const Packets& packets, uint32_t row) {
 bool identification(const Packets& packets, uint32_t row, uint16_t& id) {
   const std::span<const uint8_t> packet = bytesOf(packets, row);
   if (packet.size() < kIpHeader) return false;
-  id = read16(packet, 4);
+  id = get16(&packet[4]);
   return true;
 }
 

@@ -9,9 +9,6 @@
 
 namespace potemkin {
 
-inline constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
-inline constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
-
 // A flow's key by word. Both directions have the same: its ends are in order of address, then port. Of ICMP
 // echo, where a request and its reply have one identifier and no ports, the low end is the one that asks.
 inline constexpr uint32_t kFlowKeyWords = 5;

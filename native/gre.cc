@@ -3,6 +3,7 @@
 #include "checksum.h"
 #include "ip.h"
 #include "link.h"
+#include "protocol.h"
 #include "wire.h"
 
 namespace potemkin {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "checksum.h"
+#include "protocol.h"
 #include "transport.h"
 #include "wire.h"
 

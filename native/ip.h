@@ -8,8 +8,6 @@
 
 namespace potemkin {
 
-inline constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kGre = 47;
-
 // Flags of checkIp.
 inline constexpr uint32_t kCheckTransport = 1;
 

@@ -10,11 +10,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <vector>
 
-#include "checksum.h"
-#include "wire.h"
+#include "ringframe.h"
 
 namespace potemkin {
 
@@ -43,43 +41,6 @@ void AttachFilter(int fd, const RingOptions& options) {
     Fail("attaching the filter of the ring on " + options.interface);
   }
 }
-
-// The offload state of a packet, which PACKET_VNET_HDR puts in front of it: struct virtio_net_hdr, whose
-// header in linux/ is not valid C++.
-struct VnetHeader {
-  uint8_t flags;
-  uint8_t gsoType;
-  uint16_t headerLength;
-  uint16_t gsoSize;
-  uint16_t csumStart;
-  uint16_t csumOffset;
-};
-static_assert(sizeof(VnetHeader) == 10);
-constexpr uint8_t kNeedsChecksum = 1;
-
-// Completes the transport checksum that the sender's stack left to its device: at csumStart + csumOffset
-// stands the sum of the pseudo header (virtio specification 1.2, 5.1.6.2). Over a virtual device nobody else
-// does.
-void CompleteChecksum(const VnetHeader& header, size_t linkHeader, std::span<uint8_t> packet) {
-  if ((header.flags & kNeedsChecksum) == 0 || header.csumStart < linkHeader) return;
-  const size_t start = header.csumStart - linkHeader;
-  const size_t field = start + header.csumOffset;
-  if (field + 2 > packet.size()) return;
-  const uint16_t checksum = checksumOf(sumBytes(packet.data() + start, packet.size() - start));
-  // 0 would mean "no checksum" to UDP (RFC 768).
-  store<uint16_t>(packet.data() + field, checksum == 0 ? 0xffff : checksum);
-}
-
-// What both versions of the ring say about a packet.
-struct Frame {
-  const uint8_t* base;  // offsets count from here
-  uint32_t sec;
-  uint32_t nsec;
-  uint32_t captured;  // bytes from the link-layer header
-  uint32_t length;    // … before they were cut to what fits
-  uint32_t mac;       // offset of the link-layer header
-  uint32_t net;       // offset of the IPv4 header
-};
 
 class Ring : public Device {
  public:
@@ -122,29 +83,6 @@ class Ring : public Device {
     std::atomic_ref(status).store(TP_STATUS_KERNEL, std::memory_order_release);
   }
 
-  // Copies one packet into a row. `room` is how many bytes there are from frame.base.
-  void Put(const Packets& packets, uint32_t row, const Frame& frame, size_t room) {
-    packets.sec()[row] = frame.sec;
-    packets.nsec()[row] = frame.nsec;
-    const uint32_t linkHeader = frame.net - frame.mac;
-    // The kernel vouches for these offsets; were they wrong, the packet is empty.
-    const bool sane = frame.mac >= sizeof(VnetHeader) && frame.net >= frame.mac &&
-                      frame.captured >= linkHeader && size_t{frame.mac} + frame.captured <= room &&
-                      frame.length >= frame.captured;
-    if (!sane) {
-      packets.fault()[row] = static_cast<uint8_t>(Fault::kLinkTruncated);
-      return;
-    }
-    const size_t captured = std::min<size_t>(frame.captured - linkHeader, kMaxPacket);
-    uint8_t* const to = packets.slot(row) + kHeadroom;
-    copyBytes(to, frame.base + frame.net, captured);
-    SetLength(packets, row, captured, frame.length - linkHeader);
-    VnetHeader header;
-    // SAFETY: PACKET_VNET_HDR puts it right in front of the link-layer header.
-    std::memcpy(&header, frame.base + frame.mac - sizeof header, sizeof header);
-    if (captured == frame.length - linkHeader) CompleteChecksum(header, linkHeader, {to, captured});
-  }
-
   // SAFETY: at_ is below the number of frames; they are aligned to TPACKET_ALIGNMENT, and begin with this
   // header.
   tpacket2_hdr& FrameAt(uint32_t at) const {
@@ -164,10 +102,9 @@ class Ring : public Device {
     packets.clear(first, ready);
     for (uint32_t i = 0; i < ready; i++) {
       tpacket2_hdr& h = FrameAt(at_);
-      Put(packets, first + i,
-          {reinterpret_cast<const uint8_t*>(&h), h.tp_sec, h.tp_nsec, h.tp_snaplen, h.tp_len, h.tp_mac,
-           h.tp_net},
-          frameBytes_);
+      PutFrame(packets, first + i,
+               {reinterpret_cast<const uint8_t*>(&h), frameBytes_, h.tp_sec, h.tp_nsec, h.tp_snaplen,
+                h.tp_len, h.tp_mac, h.tp_net});
       Release(h.tp_status);
       at_ = (at_ + 1) % frames;
     }
@@ -190,9 +127,9 @@ class Ring : public Device {
         next_ = std::min<uint32_t>(next_, blockBytes_ - static_cast<uint32_t>(sizeof(tpacket3_hdr)));
         // SAFETY: just bounded; packets are aligned to TPACKET_ALIGNMENT.
         const auto& p = *reinterpret_cast<const tpacket3_hdr*>(block + next_);
-        Put(packets, first + received,
-            {block + next_, p.tp_sec, p.tp_nsec, p.tp_snaplen, p.tp_len, p.tp_mac, p.tp_net},
-            blockBytes_ - next_);
+        PutFrame(packets, first + received,
+                 {block + next_, blockBytes_ - next_, p.tp_sec, p.tp_nsec, p.tp_snaplen, p.tp_len, p.tp_mac,
+                  p.tp_net});
         next_ += p.tp_next_offset;
       }
       taken_ += count;

@@ -131,15 +131,13 @@ int32_t Table::insert(const uint32_t* key, uint64_t hash) {
     memcpy(at, &overflows, 2);
   };
   uint32_t bucket = home(hash);
-  uint32_t probes = 0;
-  while (!roomIn(bucket)) {
-    if (++probes == buckets_) return kNone;
+  uint32_t way = freeWay(bucket);
+  for (uint32_t probes = 1; way == kWays; ++probes, way = freeWay(bucket)) {
+    if (probes == buckets_) return kNone;
     bucket = next(bucket);
   }
   for (uint32_t passed = home(hash); passed != bucket; passed = next(passed)) count(passed);
-  uint8_t* control = control_ + size_t{bucket} * 16;
-  const uint32_t way = TableBucket(control).matching(0).take();
-  control[way] = tagOf(hash);
+  control_[size_t{bucket} * 16 + way] = tagOf(hash);
   ++header_->live;
   const uint32_t slot = bucket * kWays + way;
   uint32_t* at = entry(slot);
@@ -229,8 +227,9 @@ uint32_t Table::upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint3
       n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash<kWords>(keys + size_t{i} * words)); },
       [&](uint32_t i) { prefetchPlace(hashes[i % kStaged]); },
       [&](uint32_t i) {
-        slots[i] = one(keys + size_t{i} * words, hashes[i % kStaged], fresh[i]);
-        if (slots[i] != kNone) seen(static_cast<uint32_t>(slots[i])) = now;
+        const int32_t slot = one(keys + size_t{i} * words, hashes[i % kStaged], fresh[i]);
+        if (slot != kNone) seen(static_cast<uint32_t>(slot)) = now;
+        slots[i] = slot;
       });
   return added;
 }

@@ -72,6 +72,8 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   TableHeader& header() const { return *header_; }
+  uint32_t keyWords() const { return keyWords_; }
+  uint32_t valueWords() const { return stride_ - keyWords_ - 1; }
   uint32_t slots() const { return buckets_ * kWays; }
   bool full() const { return header_->live >= capacity_; }
 
@@ -146,7 +148,8 @@ class Table {
   template <uint32_t kWords>
   uint32_t upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
                       int32_t* slots, uint8_t* fresh);
-  bool roomIn(uint32_t bucket) const;
+  // The first free way of a bucket, kWays if it is full.
+  uint32_t freeWay(uint32_t bucket) const;
   void prefetchSlot(uint32_t bucket, uint32_t way) const;
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
@@ -197,8 +200,8 @@ inline uint64_t Table::hash(const uint32_t* key) const {
   return fold(h, 0x9e3779b97f4a7c15);
 }
 
-inline bool Table::roomIn(uint32_t bucket) const {
-  return TableBucket(control_ + size_t{bucket} * 16).matching(0).take() != kWays;
+inline uint32_t Table::freeWay(uint32_t bucket) const {
+  return TableBucket(control_ + size_t{bucket} * 16).matching(0).take();
 }
 
 inline void Table::prefetchSlot(uint32_t bucket, uint32_t way) const {

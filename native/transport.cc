@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ip.h"
+#include "protocol.h"
 
 namespace potemkin {
 

@@ -71,18 +71,14 @@ inline std::span<uint16_t> BorrowRows(const Napi::Value& value, const Napi::Valu
   return borrowed;
 }
 
-// A function whose plain C++ part throws: std::invalid_argument becomes a TypeError, any other standard
-// exception an Error.
+// A function whose plain C++ part throws std::invalid_argument, which becomes a TypeError. All other
+// exceptions become an Error wherever a call comes from JavaScript (NODE_ADDON_API_CPP_EXCEPTIONS_ALL).
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value Translated(const Napi::CallbackInfo& info) {
   try {
     return function(info);
-  } catch (const Napi::Error&) {
-    throw;
   } catch (const std::invalid_argument& error) {
     throw Napi::TypeError::New(info.Env(), error.what());
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
   }
 }
 

@@ -160,7 +160,9 @@ std::unique_ptr<Device> OpenLinkFrom(const Napi::CallbackInfo& info) {
 
 std::unique_ptr<Device> OpenFramesFrom(const Napi::CallbackInfo& info) {
   const auto fd = static_cast<int>(TakeInteger(info[0], "fd", INT32_MAX));
-  return OpenFrames(Fd(fd), static_cast<uint32_t>(TakeInteger(info[1], "before", kHeadroom)));
+  // Before the descriptor has an owner, who would close it when this throws.
+  const auto before = static_cast<uint32_t>(TakeInteger(info[1], "before", kHeadroom));
+  return OpenFrames(Fd(fd), before);
 }
 
 std::unique_ptr<Device> OpenTunFrom(const Napi::CallbackInfo& info) {

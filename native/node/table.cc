@@ -24,7 +24,7 @@ TableShape TakeShape(const Napi::CallbackInfo& info, size_t first) {
 // The n keys of a batch, for a table of this shape.
 const uint32_t* TakeKeys(const Napi::Value& value, uint32_t n, const Table& table) {
   const auto keys = BorrowArray<uint32_t>(value, "keys", napi_uint32_array);
-  if (keys.size() / table.header().keyWords < n)
+  if (keys.size() / table.keyWords() < n)
     throw Napi::RangeError::New(value.Env(), "keys holds fewer than n keys");
   return keys.data();
 }

@@ -1,6 +1,6 @@
 /** Frame sockets whose other end is hostile, and arguments that must not reach memory. No privileges are needed. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { native } from '../../../src/native/addon.js';
 import { ROWS, SLOT } from '../../../src/packet/columns.js';
@@ -75,4 +75,10 @@ t.test('a row whose columns point out of its slot is not sent', async (t) => {
   packets.length[row] = 60;
   t.equal(ours.send(packets.bytes, Uint16Array.of(row), 1), 1);
   t.equal(theirs.receive(packets.bytes, 0, ROWS), 1);
+});
+
+t.test('an argument out of range closes nothing', async (t) => {
+  const fds = native.framePair();
+  for (const fd of fds) t.throws(() => native.openFrames(fd, 65), RangeError);
+  for (const fd of fds) t.doesNotThrow(() => closeSync(fd), 'it is still open');
 });

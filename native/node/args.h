@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -60,14 +61,26 @@ inline Packets BorrowPackets(const Napi::Value& value) {
   return {bytes.data()};
 }
 
+// Refuses memory that shares a byte with other memory that the call writes to, where what was checked must
+// not change before it is used.
+inline void CheckApart(Napi::Env env, std::span<const std::byte> one, std::span<const std::byte> other,
+                       const char* name) {
+  const std::less<const std::byte*> before;
+  if (before(one.data(), other.data() + other.size()) && before(other.data(), one.data() + one.size()))
+    throw Napi::TypeError::New(env, std::string(name) + " must lie in memory of its own");
+}
+
 // Borrows the first count entries of a list of rows (a Uint16Array): at most kRows, each below kRows.
-inline std::span<uint16_t> BorrowRows(const Napi::Value& value, const Napi::Value& count) {
+inline std::span<uint16_t> BorrowRows(const Packets& packets, const Napi::Value& value,
+                                      const Napi::Value& count) {
   const std::span<uint16_t> rows = BorrowArray<uint16_t>(value, "rows", napi_uint16_array);
   const std::span<uint16_t> borrowed =
       rows.first(TakeInteger(count, "count", std::min<size_t>(rows.size(), kRows)));
   for (const uint16_t row : borrowed) {
     if (row >= kRows) throw Napi::RangeError::New(value.Env(), "rows must be below " + std::to_string(kRows));
   }
+  CheckApart(value.Env(), std::as_bytes(borrowed), std::as_bytes(std::span(packets.base, kTableBytes)),
+             "rows");
   return borrowed;
 }
 

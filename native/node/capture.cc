@@ -27,9 +27,7 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
   const auto chunk = BorrowBytes(info[1], "chunk");
   if (chunk.size() > kWord) throw Napi::RangeError::New(info.Env(), "chunk must be shorter than 4 GiB");
   const Packets packets = BorrowPackets(info[2]);
-  // What was validated must not change while rows are filled.
-  if (state.data() < packets.base + kTableBytes && packets.base < state.data() + state.size())
-    throw Napi::TypeError::New(info.Env(), "state must not lie in the packet table");
+  CheckApart(info.Env(), std::as_bytes(state), std::as_bytes(std::span(packets.base, kTableBytes)), "state");
   const auto first = static_cast<uint32_t>(TakeInteger(info[3], "first", kRows));
   const auto most = static_cast<uint32_t>(TakeInteger(info[4], "most", kRows - first));
   readCapture(capture, chunk, packets, first, most);
@@ -38,8 +36,10 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
 
 Napi::Value Write(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
-  const auto rows = BorrowRows(info[1], info[2]);
+  const auto rows = BorrowRows(packets, info[1], info[2]);
   const auto into = BorrowBytes(info[4], "into");
+  CheckApart(info.Env(), std::as_bytes(into), std::as_bytes(std::span(packets.base, kTableBytes)), "into");
+  CheckApart(info.Env(), std::as_bytes(into), std::as_bytes(rows), "into");
   const size_t written = writeCapture(packets, rows.data(), rows.size(), info[3].ToBoolean(), into);
   if (written == 0 && !rows.empty())
     throw Napi::RangeError::New(info.Env(), "into is too short for the records");

@@ -65,7 +65,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value Send(const Napi::CallbackInfo& info) {
     Device& device = Open(info.Env());
     const Packets packets = BorrowPackets(info[0]);
-    return Napi::Number::New(info.Env(), device.Send(packets, BorrowRows(info[1], info[2])));
+    return Napi::Number::New(info.Env(), device.Send(packets, BorrowRows(packets, info[1], info[2])));
   }
 
   Napi::Value Drops(const Napi::CallbackInfo& info) {

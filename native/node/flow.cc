@@ -34,10 +34,11 @@ template <void (Flows::*classify)(const Packets&, std::span<const uint16_t>, uin
 Napi::Value Classify(const Napi::CallbackInfo& info) {
   Borrowed tables(info[0], info[1]);
   const Packets packets = BorrowPackets(info[2]);
-  const auto rows = BorrowRows(info[3], info[4]);
+  const auto rows = BorrowRows(packets, info[3], info[4]);
   const auto dispositions = BorrowArray<uint8_t>(info[6], "dispositions", napi_uint8_array);
   if (dispositions.size() < rows.size())
     throw Napi::RangeError::New(info.Env(), "dispositions has fewer than n places");
+  CheckApart(info.Env(), std::as_bytes(dispositions), std::as_bytes(rows), "dispositions");
   // SAFETY: Disposition is an enumeration of uint8_t, and there is one for each row.
   (tables.flows.*classify)(packets, rows, TakeSeconds(info[5], "now"),
                            reinterpret_cast<Disposition*>(dispositions.data()));
@@ -46,8 +47,8 @@ Napi::Value Classify(const Napi::CallbackInfo& info) {
 
 Napi::Value Settle(const Napi::CallbackInfo& info) {
   Borrowed tables(info[0], info[1]);
-  return Napi::Number::New(info.Env(),
-                           tables.flows.settle(BorrowPackets(info[2]), BorrowRows(info[3], info[4])));
+  const Packets packets = BorrowPackets(info[2]);
+  return Napi::Number::New(info.Env(), tables.flows.settle(packets, BorrowRows(packets, info[3], info[4])));
 }
 
 Napi::Value Sweep(const Napi::CallbackInfo& info) {

@@ -19,7 +19,7 @@ Tunnel& TakeTunnel(const Napi::Value& value) {
 template <uint32_t (*function)(const Packets&, const uint16_t*, size_t, Tunnel&)>
 Napi::Value Batchwise(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
-  const auto rows = BorrowRows(info[1], info[2]);
+  const auto rows = BorrowRows(packets, info[1], info[2]);
   return Napi::Number::New(info.Env(), function(packets, rows.data(), rows.size(), TakeTunnel(info[3])));
 }
 

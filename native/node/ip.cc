@@ -10,7 +10,7 @@ namespace {
 
 Napi::Value Check(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
-  const auto rows = BorrowRows(info[1], info[2]);
+  const auto rows = BorrowRows(packets, info[1], info[2]);
   const auto flags = static_cast<uint32_t>(TakeInteger(info[3], "flags", kCheckTransport));
   return Napi::Number::New(info.Env(), checkIp(packets, rows.data(), rows.size(), flags));
 }
@@ -18,7 +18,7 @@ Napi::Value Check(const Napi::CallbackInfo& info) {
 template <uint32_t (*function)(const Packets&, const uint16_t*, size_t)>
 Napi::Value Batchwise(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
-  const auto rows = BorrowRows(info[1], info[2]);
+  const auto rows = BorrowRows(packets, info[1], info[2]);
   return Napi::Number::New(info.Env(), function(packets, rows.data(), rows.size()));
 }
 

@@ -399,5 +399,14 @@ t.test('arguments', async (t) => {
     TypeError,
     'a state within the table',
   );
+  const into = new Uint16Array(200);
+  const rows = into.subarray(0, 1);
+  const bytes = new Uint8Array(into.buffer);
+  t.throws(() => native.captureWrite(packets.bytes, rows, 1, false, bytes), TypeError, 'rows that are overwritten');
+  t.throws(
+    () => native.captureWrite(packets.bytes, Uint16Array.of(0), 1, false, packets.bytes.subarray(0, 4096)),
+    TypeError,
+    'columns that are overwritten',
+  );
   t.throws(() => native.captureRead(state.fill(0xff), chunk, packets.bytes, 0, 1), TypeError, 'not a state');
 });

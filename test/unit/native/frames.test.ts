@@ -56,6 +56,14 @@ t.test('a list of more rows than a table has is refused', async (t) => {
   t.throws(() => ours.send(packets.bytes, many, many.length), RangeError);
 });
 
+t.test('rows that a call could change after they were checked are refused', async (t) => {
+  const { ours } = pair(t);
+  const { packets, row } = tableOf(udp());
+  const rows = new Uint16Array(packets.bytes.buffer, packets.slot(ROWS - 1), 1).fill(row);
+  t.throws(() => ours.send(packets.bytes, rows, 1), TypeError);
+  t.throws(() => native.ipCheck(packets.bytes, rows, 1, 0), TypeError);
+});
+
 t.test('a row whose columns point out of its slot is not sent', async (t) => {
   const { ours, theirs } = pair(t);
   const { packets, row } = tableOf(udp());

@@ -1,0 +1,13 @@
+// Numbers of the protocols that are looked into.
+#pragma once
+
+#include <cstdint>
+
+namespace potemkin {
+
+// https://www.iana.org/assignments/protocol-numbers
+inline constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kGre = 47;
+// TCP flags (RFC 9293 3.1).
+inline constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
+
+}  // namespace potemkin

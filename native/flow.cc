@@ -27,15 +27,23 @@ TcpPhase FlowState::phase() const {
 }
 
 void FlowState::see(uint8_t flags, bool fromOpener) {
-  if ((flags & kRst) != 0) {
-    (fromOpener ? rstOpener : rstOther) = 1;
-    return;
+  const auto reset = [&](bool is) {
+    if (fromOpener)
+      rstOpener = is;
+    else
+      rstOther = is;
+  };
+  if ((flags & kRst) != 0) return reset(true);
+  if ((flags & kFin) != 0) {
+    if (fromOpener)
+      finOpener = 1;
+    else
+      finOther = 1;
   }
-  if ((flags & kFin) != 0) (fromOpener ? finOpener : finOther) = 1;
   if ((flags & kSyn) != 0) {
     if (!fromOpener) answered = 1;
   } else if ((flags & kAck) != 0) {
-    (fromOpener ? rstOpener : rstOther) = 0;
+    reset(false);
     if (fromOpener && answered) established = 1;
   }
 }

@@ -24,12 +24,40 @@ function frames(file: Buffer, most: number): { linkType: number; frame: Buffer }
   return found;
 }
 
+/** What ring_fuzz.cc takes for a frame whose UDP checksum was left to the device. */
+function ringFrame(frame: Buffer, header: number): Buffer {
+  const before = 10; // struct virtio_net_hdr
+  const said = [before, before + header, frame.length, frame.length];
+  const offload = [1, 0, 0, header + 20, 6]; // flags and type, two lengths, csumStart, csumOffset
+  return Buffer.concat([Buffer.from(Uint16Array.from([...said, ...offload]).buffer), frame]);
+}
+
+/** What flow_fuzz.cc takes for these packets: each from outside, and the answer of the clone that took it. */
+function turns(packets: Buffer[]): Buffer {
+  const inside = 1;
+  const taken = 8;
+  const endsTurn = 16;
+  const reply = 128;
+  return Buffer.concat(
+    packets.flatMap((packet) => {
+      const bytes = packet.subarray(0, 255);
+      return [taken, taken | inside | reply | endsTurn].flatMap((bits) => [
+        Buffer.from([bits, bytes.length]),
+        bytes,
+        Buffer.from([1, 1]), // universe, verdict
+      ]);
+    }),
+  );
+}
+
 /** The inputs of a target that one capture gives. */
 function seeds(file: Buffer): Buffer[] {
   if (target === 'capture') return [file];
   const taken = frames(file, 5);
   if (target === 'link') return taken.map(({ frame }) => frame);
+  if (target === 'ring') return taken.map(({ linkType, frame }) => ringFrame(frame, LINK.get(linkType) ?? 0));
   const packets = taken.map(({ linkType, frame }) => frame.subarray(LINK.get(linkType) ?? 0));
+  if (target === 'flow') return [turns(packets)];
   // gre_fuzz.cc takes the flags of the tunnel from the first byte.
   return target === 'gre' ? packets.map((packet) => Buffer.concat([Buffer.from([0x3c, 1]), packet])) : packets;
 }

@@ -67,7 +67,8 @@ t.test('arguments of the wrong shape are refused', async (t) => {
   const many = new Uint16Array(1025);
   t.throws(
     () => native.classify(packets.bytes, many, 1025, new Int32Array(9), 0, new Uint16Array(1025)),
-    /more rows than a table has/,
+    /count must be an integer from 0 to 1024/,
   );
   t.throws(call(new Int32Array(9), new Uint16Array(0)), /fewer than count/);
+  t.throws(call(new Int32Array(9), rows), /results must lie in memory of its own/);
 });

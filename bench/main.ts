@@ -4,8 +4,12 @@ import { parseArgs } from 'node:util';
 import { type Figure, summarize, table } from './figure.js';
 import type { Bench, Suite } from './suite.js';
 import { chains } from './suites/chains.js';
+import { drivers } from './suites/drivers.js';
+import { flows } from './suites/flows.js';
+import { gre } from './suites/gre.js';
+import { pool } from './suites/pool.js';
 
-const SUITES: readonly Suite[] = [chains];
+const SUITES: readonly Suite[] = [chains, gre, flows, pool, drivers];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

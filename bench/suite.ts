@@ -1,3 +1,4 @@
+import { BATCH } from '../src/packet/columns.js';
 import type { Figure } from './figure.js';
 
 /** What a suite is told, and where it puts what it finds. */
@@ -50,3 +51,27 @@ export async function interleave(
   }
   return values;
 }
+
+/** The median of some numbers. */
+export function median(values: ArrayLike<number>): number {
+  return Float64Array.from(values).sort()[values.length >> 1]!;
+}
+
+/**
+ * The median of the times that `work` takes, in ns; `prepare` is not timed. A median, because on a busy machine some of the
+ * times are those of other processes.
+ */
+export function medianTime(times: number, work: () => void, prepare = () => {}): number {
+  const spent = new Float64Array(times);
+  for (let i = 0; i < times; i++) {
+    prepare();
+    const start = performance.now();
+    work();
+    spent[i] = (performance.now() - start) * 1e6;
+  }
+  return median(spent);
+}
+
+/** The same for work on a whole batch, in ns a packet. */
+export const batchTime = (batches: number, work: () => void, prepare?: () => void): number =>
+  medianTime(batches, work, prepare) / BATCH;

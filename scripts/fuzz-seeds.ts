@@ -32,6 +32,18 @@ function ringFrame(frame: Buffer, header: number): Buffer {
   return Buffer.concat([Buffer.from(Uint16Array.from([...said, ...offload]).buffer), frame]);
 }
 
+/** What classify_fuzz.cc takes for a packet and a program with a step for each thing that can be read. */
+function programFor(packet: Buffer): Buffer {
+  const input = Buffer.alloc(80);
+  packet.copy(input);
+  input[0]! |= 1; // start at the last step
+  const steps = Array.from({ length: 9 }, (_, i) => {
+    const [yes, no] = i === 0 ? [-1, -2] : [(i - 1) * 9, (i >> 1) * 9];
+    return [i, i % 3, 2, 2, 0, 0xffff, 53, yes, no];
+  });
+  return Buffer.concat([input, Buffer.from(Int32Array.from(steps.flat()).buffer)]);
+}
+
 /** What flow_fuzz.cc takes for these packets: each from outside, and the answer of the clone that took it. */
 function turns(packets: Buffer[]): Buffer {
   const inside = 1;
@@ -58,6 +70,7 @@ function seeds(file: Buffer): Buffer[] {
   if (target === 'ring') return taken.map(({ linkType, frame }) => ringFrame(frame, LINK.get(linkType) ?? 0));
   const packets = taken.map(({ linkType, frame }) => frame.subarray(LINK.get(linkType) ?? 0));
   if (target === 'flow') return [turns(packets)];
+  if (target === 'classify') return packets.map(programFor);
   // gre_fuzz.cc takes the flags of the tunnel from the first byte.
   return target === 'gre' ? packets.map((packet) => Buffer.concat([Buffer.from([0x3c, 1]), packet])) : packets;
 }

@@ -44,7 +44,19 @@ function programFor(packet: Buffer): Buffer {
   return Buffer.concat([input, Buffer.from(Int32Array.from(steps.flat()).buffer)]);
 }
 
-/** What flow_fuzz.cc takes for these packets: each from outside, and the answer of the clone that took it. */
+/** An ICMP error about a packet; flow_fuzz.cc makes its checksums right. */
+function errorAbout(packet: Buffer): Buffer {
+  const error = Buffer.alloc(28);
+  error[0] = 0x45;
+  error[9] = 1;
+  packet.copy(error, 16, 12, 16);
+  error[20] = 3;
+  const whole = Buffer.concat([error, packet.subarray(0, 28)]);
+  whole.writeUInt16BE(whole.length, 2);
+  return whole;
+}
+
+/** What flow_fuzz.cc takes for these packets: each from outside, the answer of the clone that took it, and an error. */
 function turns(packets: Buffer[]): Buffer {
   const inside = 1;
   const taken = 8;
@@ -53,7 +65,12 @@ function turns(packets: Buffer[]): Buffer {
   return Buffer.concat(
     packets.flatMap((packet) => {
       const bytes = packet.subarray(0, 255);
-      return [taken, taken | inside | reply | endsTurn].flatMap((bits) => [
+      const sent: [bits: number, bytes: Buffer][] = [
+        [taken, bytes],
+        [taken | inside | reply | endsTurn, bytes],
+        [inside | endsTurn, errorAbout(bytes)],
+      ];
+      return sent.flatMap(([bits, bytes]) => [
         Buffer.from([bits, bytes.length]),
         bytes,
         Buffer.from([1, 1]), // universe, verdict

@@ -1,5 +1,7 @@
 // Any packets, from outside and from clones, through turns of the flow table: fragments, ICMP errors and what
 // they quote, decisions of any kind. Columns may be made up as well.
+#include <sanitizer/asan_interface.h>
+
 #include <utility>
 #include <vector>
 
@@ -120,7 +122,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const bool inside = fill(table, n, bits, input);
       const std::span<const uint16_t> row(table.rows + n, 1);
       Disposition disposition;
+      // A read beyond the packet would stay in the table, where AddressSanitizer sees nothing wrong with it.
+      const uint8_t* behind = bytesOf(packets, n).data() + bytesOf(packets, n).size();
+      const size_t rest = static_cast<size_t>(packets.slot(n + 1) - behind);
+      ASAN_POISON_MEMORY_REGION(behind, rest);
       (flows.*(inside ? &Flows::inside : &Flows::outside))(packets, row, now, &disposition);
+      ASAN_UNPOISON_MEMORY_REGION(behind, rest);
       REQUIRE(disposition <= Disposition::kFull);
       const uint32_t flow = packets.flow()[n];
       REQUIRE((flow != 0) == (disposition <= Disposition::kNew) && flow <= flowTable.slots());

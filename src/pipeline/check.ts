@@ -53,6 +53,8 @@ export function checkGraph(
     return read.config as ConfigOf<Spec>;
   });
 
+  // Where packets go can only be followed through elements that are known.
+  if (flat.elements.some((element) => !registry.get(element.class))) return { diagnostics };
   const path = (elements: readonly number[]) => elements.map((element) => flat.elements[element]!.name).join(' -> ');
   const sorted = topologicalOrder(flat, registry);
   if ('cycle' in sorted) {

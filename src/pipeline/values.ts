@@ -282,9 +282,10 @@ export function fileValue<T>(type: string, doc: string, { read }: { read(text: s
       throw new ValueError(`expected a file that can be read (${(error as Error).message})`);
     }
     try {
-      return read(content, relative('.', file));
+      const path = relative('.', file);
+      return read(content, path.startsWith('..') ? file : path);
     } catch (error) {
-      throw new ValueError(`expected a sound ${type}:\n${(error as Error).message}\n`);
+      throw new ValueError(`this ${type} has errors:\n${(error as Error).message}`, 0);
     }
   });
 }

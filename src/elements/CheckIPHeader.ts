@@ -1,5 +1,6 @@
 import type { Batch } from '../packet/batch.js';
 import { checkHeaders } from '../packet/check.js';
+import { CHECK_FAULTS } from '../packet/faults.js';
 import { Element } from '../pipeline/element.js';
 import { faultDrops, passSound } from '../pipeline/faulty.js';
 import type { Spec } from '../pipeline/spec.js';
@@ -12,19 +13,7 @@ const spec = {
   config: {
     transport: boolean(true, 'Whether TCP, UDP and ICMP must be sound as well, lengths and checksums.'),
   },
-  drops: faultDrops(
-    'ip-truncated',
-    'ip-version',
-    'ip-header-length',
-    'ip-total-length',
-    'ip-checksum',
-    'ip-options',
-    'ip-fragment',
-    'transport-truncated',
-    'tcp-header-length',
-    'udp-length',
-    'transport-checksum',
-  ),
+  drops: faultDrops(...CHECK_FAULTS),
 } as const satisfies Spec;
 
 /**

@@ -1,5 +1,6 @@
 import { Batch } from '../packet/batch.js';
 import type { Driver } from '../packet/drivers/driver.js';
+import { RECEIVE_FAULTS } from '../packet/faults.js';
 import { Element } from '../pipeline/element.js';
 import { faultDrops, passReceived } from '../pipeline/faulty.js';
 import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
@@ -15,7 +16,7 @@ const spec = {
     protocol: count(0, 'Only packets of this IPv4 protocol; 0 for all.', { max: 255 }),
     ...liveConfig,
   },
-  drops: faultDrops('link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'),
+  drops: faultDrops(...RECEIVE_FAULTS),
   metrics: liveMetrics,
   source: 'live',
 } as const satisfies Spec;

@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { Batch } from '../packet/batch.js';
 import { CAPTURE_CHUNK, CaptureReader } from '../packet/capture.js';
 import { BATCH } from '../packet/columns.js';
+import { RECEIVE_FAULTS } from '../packet/faults.js';
 import { HeldPackets } from '../packet/held.js';
 import { Element } from '../pipeline/element.js';
 import { faultDrops, passSound } from '../pipeline/faulty.js';
@@ -16,7 +17,7 @@ const spec = {
     filename: positional(file(undefined, 'The capture, pcap or pcapng; - is standard input.')),
     timing: boolean(false, 'Whether to keep the pace of the capture. Else it is played as fast as possible.'),
   },
-  drops: faultDrops('link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'),
+  drops: faultDrops(...RECEIVE_FAULTS),
   source: ({ timing }: { readonly timing: boolean }) => (timing ? 'live' : 'record'),
   handlers: {
     filename: { read: 'the capture' },

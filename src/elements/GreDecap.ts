@@ -1,4 +1,5 @@
 import type { Batch } from '../packet/batch.js';
+import { DECAPSULATION_FAULTS } from '../packet/faults.js';
 import { decapsulate, makeTunnel, type Tunnel } from '../packet/tunnel.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { faultDrops, passSound } from '../pipeline/faulty.js';
@@ -17,26 +18,7 @@ const spec = {
     ethernet: boolean(false, 'Whether Ethernet frames that carry IPv4 are taken as well (protocol 0x6558).'),
     number: count(0, 'Number of the tunnel, for graphs with several.', { max: 254 }),
   },
-  drops: faultDrops(
-    'ip-truncated',
-    'ip-version',
-    'ip-header-length',
-    'ip-total-length',
-    'ip-checksum',
-    'ip-options',
-    'not-gre',
-    'outer-fragment',
-    'gre-truncated',
-    'gre-version',
-    'gre-pptp',
-    'gre-routing',
-    'gre-reserved',
-    'gre-protocol',
-    'gre-checksum',
-    'gre-key',
-    'gre-sequence',
-    'gre-peer',
-  ),
+  drops: faultDrops(...DECAPSULATION_FAULTS),
 } as const satisfies Spec;
 
 /**

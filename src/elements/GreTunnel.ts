@@ -2,6 +2,7 @@ import { formatAddress } from '../packet/address.js';
 import { Batch } from '../packet/batch.js';
 import type { Driver } from '../packet/drivers/driver.js';
 import { interfaceWith, mtuOf } from '../packet/drivers/interfaces.js';
+import { DECAPSULATION_FAULTS, RECEIVE_FAULTS } from '../packet/faults.js';
 import { PROTOCOL } from '../packet/protocol.js';
 import { decapsulate, encapsulate, makeTunnel, restartTunnel, type Tunnel } from '../packet/tunnel.js';
 import { Element, type Setup } from '../pipeline/element.js';
@@ -34,30 +35,7 @@ const spec = {
     ...liveConfig,
   },
   drops: {
-    ...faultDrops(
-      'link-truncated',
-      'not-ipv4',
-      'captured-short',
-      'oversize',
-      'ip-truncated',
-      'ip-version',
-      'ip-header-length',
-      'ip-total-length',
-      'ip-checksum',
-      'ip-options',
-      'not-gre',
-      'outer-fragment',
-      'gre-truncated',
-      'gre-version',
-      'gre-pptp',
-      'gre-routing',
-      'gre-reserved',
-      'gre-protocol',
-      'gre-checksum',
-      'gre-key',
-      'gre-sequence',
-      'gre-peer',
-    ),
+    ...faultDrops(...RECEIVE_FAULTS, ...DECAPSULATION_FAULTS),
     'too-big': 'with its outer headers it is longer than MTU',
     refused: 'the interface took no more packets, or is down',
   },

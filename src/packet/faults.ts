@@ -46,3 +46,43 @@ export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
 /** Fault numbers by name. */
 export const FAULT = Object.fromEntries(FAULT_NAMES.map((name, number) => [name, number])) as Record<FaultName, number>;
+
+/** What receiving a packet, live or from a capture, may find. */
+export const RECEIVE_FAULTS = ['link-truncated', 'not-ipv4', 'captured-short', 'oversize', 'ip-truncated'] as const;
+
+/** What an IPv4 header may be found to be, the outer one of a tunnel as well. */
+export const HEADER_FAULTS = [
+  'ip-truncated',
+  'ip-version',
+  'ip-header-length',
+  'ip-total-length',
+  'ip-checksum',
+  'ip-options',
+] as const;
+
+/** What checking a packet may find. */
+export const CHECK_FAULTS = [
+  ...HEADER_FAULTS,
+  'ip-fragment',
+  'transport-truncated',
+  'tcp-header-length',
+  'udp-length',
+  'transport-checksum',
+] as const;
+
+/** What taking a packet out of GRE may find. */
+export const DECAPSULATION_FAULTS = [
+  ...HEADER_FAULTS,
+  'not-gre',
+  'outer-fragment',
+  'gre-truncated',
+  'gre-version',
+  'gre-pptp',
+  'gre-routing',
+  'gre-reserved',
+  'gre-protocol',
+  'gre-checksum',
+  'gre-key',
+  'gre-sequence',
+  'gre-peer',
+] as const;

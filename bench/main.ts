@@ -9,7 +9,7 @@ import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
 import { pool } from './suites/pool.js';
 
-const SUITES: readonly Suite[] = [chains, gre, flows, pool, drivers];
+const SUITES: readonly Suite[] = [chains, gre, pool, flows, drivers];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

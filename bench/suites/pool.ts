@@ -7,6 +7,8 @@ const SIZE = 128 << 20;
 const PAGES = SIZE / PAGE_SIZE;
 const IDLE = 10_000;
 const BATCH = 256;
+/** Milliseconds. */
+const SETTLE = 500;
 
 /** At most, by figure. */
 const GOALS: Readonly<Record<string, number>> = {
@@ -143,6 +145,9 @@ async function run(bench: Bench): Promise<void> {
   try {
     const image = makeImage(pool);
     bench.progress(`pool: making ${IDLE} clones`);
+    // What other suites left behind is given back to the system only some time after it was collected.
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, SETTLE));
     const before = memory();
     const idle = Array.from({ length: IDLE }, () => image.clone());
     const after = memory();

@@ -48,7 +48,8 @@ export class ScanFilter extends Element<typeof spec> {
     this.window = Math.ceil(window * 1000);
     this.table = new Table({
       keyWords: 3,
-      valueWords: TARGETS + targets,
+      // With its key and time an entry of one or two targets is half a cache line, so it never lies in two.
+      valueWords: Math.max(4, TARGETS + targets),
       capacity: scans,
       timeout: this.window,
       full: 'forget oldest',

@@ -17,6 +17,13 @@ export class Batch {
     this.count = count + added;
   }
 
+  /** Adds rows that follow each other. */
+  addRange(first: number, added: number): void {
+    const { rows, count } = this;
+    for (let i = 0; i < added; i++) rows[count + i] = first + i;
+    this.count = count + added;
+  }
+
   clear(): void {
     this.count = 0;
   }

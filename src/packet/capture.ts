@@ -21,9 +21,9 @@ export class CaptureReader {
    */
   read(chunk: Uint8Array, packets: Packets, batch: Batch, most = packets.free): number {
     const first = packets.used;
-    const rows = native.captureRead(this.#state, chunk, packets.bytes, first, Math.min(most, packets.free));
-    packets.used += rows;
-    for (let row = first; row < first + rows; row++) batch.add(row);
+    const count = native.captureRead(this.#state, chunk, packets.bytes, first, Math.min(most, packets.free));
+    packets.used += count;
+    batch.addRange(first, count);
     return this.#words[CAPTURE_RESULT.consumed]!;
   }
 

@@ -9,6 +9,10 @@ import { cloneMac } from './wire.js';
 /** Seconds a clone must have been quiet before it may be given up for another. */
 const QUIET = 1;
 
+/** Clones that one look finds to give up, and the seconds between two looks. */
+const CANDIDATES = 256;
+const LOOK = 0.05;
+
 /** Which way a clone ended: the values of the metric. */
 export type Ending = 'recycled' | 'pressure' | 'failed' | 'died';
 
@@ -28,6 +32,9 @@ export class Clones {
   /** Images as the backend numbers them, by our number. */
   private backendImages: readonly number[] = [];
   private last = 0;
+  /** Clones to give up, the first of them last; and when to look for others, since all must be looked at for that. */
+  private candidates: CloneRecord[] = [];
+  private lookAgain = 0;
 
   constructor(
     services: Services,
@@ -70,8 +77,7 @@ export class Clones {
 
   /** Asks for a clone that plays an address. Undefined if there is no room for it. */
   create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
-    if (this.records.size >= this.limit && !this.makeRoom()) return undefined;
-    const id = ++this.last;
+    const id = this.nextId();
     const { now } = this.services.clock;
     const clone: CloneRecord = {
       id,
@@ -79,15 +85,20 @@ export class Clones {
       address,
       image,
       mac: cloneMac(id),
-      parent,
+      parent: parent && { id: parent.id, address: parent.address },
       depth: parent ? parent.depth + 1 : 1,
       born: now,
       state: 'binding',
       active: now,
       opened: 0,
     };
-    universe.depth = Math.max(universe.depth, clone.depth);
+    // Before room is made, so that its universe does not end with another clone that goes.
     universe.clones.set(address, clone);
+    if (this.records.size >= this.limit && !this.makeRoom()) {
+      universe.clones.delete(address);
+      return undefined;
+    }
+    universe.depth = Math.max(universe.depth, clone.depth);
     this.records.set(id, clone);
     this.backend.request(id, this.backendImages[image]!, this.identity(clone));
     return clone;
@@ -95,6 +106,7 @@ export class Clones {
 
   /** Ends a clone, and its universe if it was the last one in it. */
   end(clone: CloneRecord, ending: Ending, reason: string): void {
+    if (clone.state === 'gone') return;
     const { universe } = clone;
     clone.state = 'gone';
     this.backend.destroy(clone.id);
@@ -115,11 +127,26 @@ export class Clones {
     }
   }
 
+  /** A number that no clone has: packets have 32 bits for it. */
+  private nextId(): number {
+    do this.last = (this.last + 1) >>> 0 || 1;
+    while (this.records.has(this.last));
+    return this.last;
+  }
+
   private makeRoom(): boolean {
-    const delta = (clone: CloneRecord) => this.backend.delta(clone.id);
-    const victim = leastInteresting(this.records.values(), delta, this.services.clock.now, QUIET, this.policy);
-    if (victim) this.end(victim, 'pressure', 'room was needed');
-    return victim !== undefined;
+    const { now } = this.services.clock;
+    if (this.candidates.length === 0 && now >= this.lookAgain) {
+      const delta = (clone: CloneRecord) => this.backend.delta(clone.id);
+      this.candidates = leastInteresting(this.records.values(), delta, now, QUIET, this.policy, CANDIDATES);
+      this.lookAgain = now + LOOK;
+    }
+    for (let victim = this.candidates.pop(); victim; victim = this.candidates.pop()) {
+      if (victim.state !== 'live' || now - victim.active < QUIET) continue;
+      this.end(victim, 'pressure', 'room was needed');
+      return true;
+    }
+    return false;
   }
 
   /** Everything about a clone that tells it from others follows from the seed, its number and its address. */

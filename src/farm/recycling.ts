@@ -27,8 +27,8 @@ export function mayGo(clone: CloneRecord, delta: number, now: number, policy: Re
 }
 
 /**
- * The clone to give up when there is no room: one of no interest before one of interest, and among those the one
- * that has been quiet longest. Only clones that have been quiet for `quiet` seconds are given up.
+ * The clones to give up when there is no room, the first to go last: those of no interest before those of interest, and
+ * among each the one that has been quiet longest. Only clones that have been quiet for `quiet` seconds are given up.
  */
 export function leastInteresting(
   clones: Iterable<CloneRecord>,
@@ -36,13 +36,14 @@ export function leastInteresting(
   now: number,
   quiet: number,
   policy: RecyclingPolicy,
-): CloneRecord | undefined {
-  let best: CloneRecord | undefined;
-  let bestRank = Number.POSITIVE_INFINITY;
+  most: number,
+): CloneRecord[] {
+  const ranked: { clone: CloneRecord; rank: number }[] = [];
   for (const clone of clones) {
     if (clone.state !== 'live' || now - clone.active < quiet) continue;
     const rank = clone.active + (interest(clone, delta(clone), policy) === undefined ? 0 : 1e12);
-    if (rank < bestRank) [best, bestRank] = [clone, rank];
+    ranked.push({ clone, rank });
   }
-  return best;
+  ranked.sort((a, b) => b.rank - a.rank);
+  return ranked.slice(-most).map(({ clone }) => clone);
 }

@@ -8,8 +8,8 @@ export interface CloneRecord {
   /** Number of its image. */
   readonly image: number;
   readonly mac: Uint8Array;
-  /** The clone whose packet called for it, or undefined if a packet from outside did. */
-  readonly parent: CloneRecord | undefined;
+  /** The clone whose packet called for it, or undefined if a packet from outside did. It may be gone. */
+  readonly parent: Pick<CloneRecord, 'id' | 'address'> | undefined;
   /** 1 if it was contacted from outside, else one more than its parent's. */
   readonly depth: number;
   /** When the first packet asked for it, by the engine's clock. */
@@ -35,8 +35,8 @@ export interface Universe {
 }
 
 /**
- * All universes of one data plane. Ids rise and are not used again, so nothing that still refers to a universe
- * that is gone can mean another one. The caller bounds how many there are.
+ * All universes of one data plane. Ids rise, and are not used again before 2^32 others were, so nothing that still refers
+ * to a universe that is gone can mean another one. The caller bounds how many there are.
  */
 export class Universes {
   private readonly services: Services;
@@ -62,8 +62,11 @@ export class Universes {
 
   /** Begins a universe for a root packet. */
   create(source: number, target: number): Universe {
+    // Packets have 32 bits for it.
+    do this.last = (this.last + 1) >>> 0 || 1;
+    while (this.open.has(this.last));
     const universe: Universe = {
-      id: ++this.last,
+      id: this.last,
       source,
       target,
       born: this.services.clock.now,

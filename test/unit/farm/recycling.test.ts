@@ -27,12 +27,8 @@ t.test('a dull clone goes after IDLE, one of interest after KEEP, and neither wh
 
 t.test('under pressure the dull go first, then the longest quiet', async (t) => {
   const clones = [clone(1, { active: 5, opened: 1 }), clone(2, { active: 20 }), clone(3, { active: 10 })];
-  const first = leastInteresting(clones, () => 0, 100, 1, policy);
+  const first = leastInteresting(clones, () => 0, 100, 1, policy, 1)[0];
   t.equal(first?.id, 3);
-  t.equal(leastInteresting([clones[0]!], () => 0, 100, 1, policy)?.id, 1);
-  t.equal(
-    leastInteresting(clones, () => 0, 5.5, 1, policy),
-    undefined,
-    'none has been quiet long enough',
-  );
+  t.equal(leastInteresting([clones[0]!], () => 0, 100, 1, policy, 1)[0]?.id, 1);
+  t.equal(leastInteresting(clones, () => 0, 5.5, 1, policy, 1)[0], undefined, 'none has been quiet long enough');
 });

@@ -94,7 +94,7 @@ const ROUND = 1;
 export class CloneFarm extends Element<typeof spec> implements BackendListener {
   static readonly spec = spec;
   private readonly backend: CloneBackend;
-  private readonly clones: Clones;
+  protected readonly clones: Clones;
   /** The packets that wait for each clone in the making. */
   private readonly bindings = new Map<CloneRecord, HeldPackets>();
   private readonly spareQueues: HeldPackets[] = [];
@@ -105,14 +105,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { images, memory, clones, latency } = this.config;
-    this.backend = new SimulatedBackend({
-      services: this.services,
-      folder: images,
-      memoryBudget: memory,
-      maxClones: clones,
-      latency,
-    });
+    const { clones } = this.config;
+    this.backend = this.makeBackend();
     this.clones = new Clones(this.services, this.backend, {
       policy: this.config,
       limit: clones,
@@ -120,6 +114,17 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         this.asked.delete(clone.id);
         this.metrics.clones_ended[ending].add(1);
       },
+    });
+  }
+
+  protected makeBackend(): CloneBackend {
+    const { images, memory, clones, latency } = this.config;
+    return new SimulatedBackend({
+      services: this.services,
+      folder: images,
+      memoryBudget: memory,
+      maxClones: clones,
+      latency,
     });
   }
 
@@ -290,7 +295,9 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
 
   gone(id: number, reason: string): void {
     const clone = this.clones.get(id);
-    if (clone) this.clones.end(clone, 'died', reason);
+    // What waits for it is dropped first.
+    if (clone?.state === 'binding') this.failed(id, reason);
+    else if (clone) this.clones.end(clone, 'died', reason);
   }
 
   private measure(): void {

@@ -25,6 +25,7 @@ const spec = {
   drops: {
     universe: 'its universe is gone',
     collision: 'another universe has the same flow open towards the outside',
+    options: 'it may leave but for its IP options, of which a source route would lead it elsewhere',
   },
   metrics: {
     decisions: {
@@ -79,6 +80,7 @@ export class ExportPolicy extends Element<typeof spec> {
         case VERDICT.forward:
           // The flow table saw the other universe's flow, so this one was never known to the outside.
           if (packets.flowState[row]! & FLOW.collides) this.drops.collision.add(row);
+          else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
           else this.out.forward.add(row);
           break;
         case VERDICT.reflect:

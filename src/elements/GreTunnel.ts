@@ -36,6 +36,7 @@ const spec = {
   },
   drops: {
     ...faultDrops(...RECEIVE_FAULTS, ...DECAPSULATION_FAULTS),
+    unroutable: 'no host outside can have its destination: multicast, reserved, loopback, or an end of this tunnel',
     'too-big': 'with its outer headers it is longer than MTU',
     refused: 'the interface took no more packets, or is down',
   },
@@ -65,6 +66,7 @@ export class GreTunnel extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly tunnel: Tunnel;
   private readonly received = new Batch();
+  private readonly routable = new Batch();
   private driver: Driver | undefined;
   private mtu = 0;
   /** Packets that came out of the tunnel, and those refused as late, when last looked at. */
@@ -113,13 +115,26 @@ export class GreTunnel extends Element<typeof spec> {
   }
 
   override push(batch: Batch): void {
-    const { packets } = this;
+    const { packets, routable } = this;
+    routable.clear();
+    for (let i = 0; i < batch.count; i++) {
+      const row = batch.rows[i]!;
+      if (this.isRoutable(packets.view.getUint32(packets.start[row]! + 16))) routable.add(row);
+      else this.drops.unroutable.add(row);
+    }
     const sound = this.received;
     sound.clear();
-    const faulty = encapsulate(packets, batch, this.tunnel);
-    if (faulty === 0) sound.addAll(batch);
-    else passSound(packets, batch, this.drops, sound);
+    const faulty = encapsulate(packets, routable, this.tunnel);
+    if (faulty === 0) sound.addAll(routable);
+    else passSound(packets, routable, this.drops, sound);
     this.send(sound);
+  }
+
+  /** An answer to a forged source must reach neither a whole network nor the gateway itself. */
+  private isRoutable(destination: number): boolean {
+    const { local, remote } = this.config;
+    const first = destination >>> 24;
+    return first !== 0 && first !== 127 && first < 224 && destination !== local && destination !== remote;
   }
 
   private send(batch: Batch): void {

@@ -1,0 +1,144 @@
+import { CloneFarm as RealFarm } from '../../src/elements/CloneFarm.js';
+import type { BackendListener, CloneBackend, Identity } from '../../src/farm/backend.js';
+import { ETHERNET } from '../../src/farm/wire.js';
+import type { Batch } from '../../src/packet/batch.js';
+import type { Packets } from '../../src/packet/packets.js';
+import { Element } from '../../src/pipeline/element.js';
+import type { Spec } from '../../src/pipeline/spec.js';
+import { address } from '../../src/pipeline/values.js';
+
+/** A clone, as its backend knows it. */
+export interface Puppet {
+  readonly id: number;
+  readonly address: number;
+  readonly universe: number;
+  alive: boolean;
+}
+
+/** Clones that do whatever a test says. */
+export class HostileBackend implements CloneBackend {
+  readonly images = ['linux', 'windows-xp'];
+  readonly puppets = new Map<number, Puppet>();
+  /** Whether making a clone fails, and whether clones take no frames. */
+  fails = false;
+  refuses = false;
+  onDeliver = (_puppet: Puppet, _packet: Buffer) => {};
+  private readonly universeOf: (id: number) => number;
+  private readonly births: number[] = [];
+  private readonly frames: { id: number; frame: Uint8Array }[] = [];
+  private listener!: BackendListener;
+
+  constructor(universeOf: (id: number) => number) {
+    this.universeOf = universeOf;
+  }
+
+  async start(listener: BackendListener): Promise<void> {
+    this.listener = listener;
+  }
+
+  request(id: number, _image: number, { address }: Identity): void {
+    this.puppets.set(id, { id, address, universe: this.universeOf(id), alive: false });
+    this.births.push(id);
+  }
+
+  get alive(): Puppet[] {
+    return [...this.puppets.values()].filter(({ alive }) => alive);
+  }
+
+  emit(id: number, frame: Uint8Array): void {
+    this.frames.push({ id, frame });
+  }
+
+  /** A clone ends by itself. */
+  die(id: number): void {
+    this.listener.gone(id, 'crashed');
+  }
+
+  deliver(id: number, packets: Packets, row: number): boolean {
+    const puppet = this.puppets.get(id);
+    if (!puppet) return false;
+    this.onDeliver(puppet, Buffer.from(packets.packet(row).subarray(ETHERNET)));
+    return !this.refuses;
+  }
+
+  collect(packets: Packets, max: number): number {
+    for (const id of this.births.splice(0)) {
+      const puppet = this.puppets.get(id);
+      if (!puppet) continue;
+      puppet.alive = !this.fails;
+      if (puppet.alive) this.listener.ready(id);
+      else this.listener.failed(id, 'out of luck');
+    }
+    const some = this.frames.splice(0, max);
+    for (const { id, frame } of some) {
+      const row = packets.take();
+      packets.bytes.set(frame, packets.start[row]!);
+      packets.length[row] = frame.length;
+      packets.clone[row] = id;
+    }
+    return some.length;
+  }
+
+  get busy(): boolean {
+    return this.frames.length + this.births.length > 0;
+  }
+
+  delta(): number {
+    return 0;
+  }
+
+  memory() {
+    return { reference: 0, delta: 0, tables: 0 };
+  }
+
+  destroy(id: number): void {
+    this.puppets.delete(id);
+  }
+
+  async stop(): Promise<void> {}
+}
+
+/** The farm, with clones of the test. */
+export class CloneFarm extends RealFarm {
+  declare hostile: HostileBackend;
+
+  protected override makeBackend(): CloneBackend {
+    this.hostile = new HostileBackend((id) => this.clones.get(id)!.universe.id);
+    return this.hostile;
+  }
+}
+
+const tunnelSpec = {
+  summary: 'a tunnel whose other end is the test',
+  inputs: { in: '' },
+  outputs: { out: '' },
+  config: { local: address(undefined, ''), remote: address(undefined, '') },
+  drops: {},
+  source: 'live',
+  decoupled: true,
+  containment: { role: 'exit' },
+} as const satisfies Spec;
+
+/** Stands for the element of the same name. */
+export class GreTunnel extends Element<typeof tunnelSpec> {
+  static readonly spec = tunnelSpec;
+  readonly incoming: Uint8Array[] = [];
+  readonly outgoing: { clone: number; packet: Buffer }[] = [];
+
+  override pull(max: number): boolean {
+    for (const bytes of this.incoming.splice(0, max)) {
+      const row = this.packets.take();
+      this.packets.bytes.set(bytes, this.packets.start[row]!);
+      this.packets.length[row] = bytes.length;
+      this.out.out.add(row);
+    }
+    return this.incoming.length > 0;
+  }
+
+  override push({ rows, count }: Batch): void {
+    for (const row of rows.subarray(0, count)) {
+      this.outgoing.push({ clone: this.packets.clone[row]!, packet: Buffer.from(this.packets.packet(row)) });
+    }
+    this.sent += count;
+  }
+}

@@ -90,7 +90,7 @@ const step = fc.oneof(
       kind: fc.constant('answer' as const),
       which: fc.nat(20),
       tcpFlags,
-      twist: fc.constantFrom('none', 'none', 'none', 'other clone', 'port', 'error', 'first', 'later'),
+      twist: fc.constantFrom('none', 'none', 'none', 'forged', 'other clone', 'port', 'error', 'first', 'later'),
       clone: fc.nat(5),
     }),
   },
@@ -223,13 +223,14 @@ class World {
   /** Answers something that a clone got, or nearly so. */
   answer(which: number, flags: number, twist: string, clone: number): void {
     const { puppet, packet } = this.received[which % Math.max(1, this.received.length)] ?? {};
-    const sender = twist === 'other clone' ? this.alive(clone) : puppet;
+    const kin = this.farm.hostile.alive.filter(({ universe, id }) => universe === puppet?.universe && id !== puppet.id);
+    const sender = twist === 'other clone' ? this.alive(clone) : twist === 'forged' ? kin[0] : puppet;
     if (!packet || !sender?.alive || packet.length < 28) return;
     const body = (packet[0]! & 15) * 4;
     const shift = twist === 'port' ? 1 : 0;
     const base: Wanted = {
       proto: packet[9]!,
-      src: sender.address,
+      src: twist === 'forged' ? puppet!.address : sender.address,
       dst: packet.readUInt32BE(12),
       sport: packet.readUInt16BE(body + 2),
       dport: packet.readUInt16BE(body) ^ shift,

@@ -19,10 +19,12 @@ const spec = {
     images: configFile('images', 'Folder with the images.'),
     memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
+    universeClones: count(1000, 'Clones that one universe may have at once.', { min: 1 }),
     binding: count(256, 'Clones that may be in the making at once.', { min: 1, max: 4096 }),
     waiting: count(32, 'Packets that may wait for one clone in the making.', { min: 1, max: 1024 }),
     idle: seconds(60, 'Time after which a quiet clone of no interest is recycled.'),
     keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
+    life: seconds(86_400, 'Time after which a clone is recycled in any case.'),
     interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
     latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
   },
@@ -31,6 +33,7 @@ const spec = {
     universe: 'its universe is gone',
     unbound: 'it belongs to a flow whose clone is gone',
     full: 'as many clones as may exist are busy',
+    crowded: 'its universe has as many clones as one may have',
     binding: 'as many clones as may be in the making are',
     waiting: 'too many packets wait for its clone',
     failed: 'its clone could not be made',
@@ -85,7 +88,8 @@ const ROUND = 1;
  *
  * Clones that nothing of interest happened to are recycled when they have been quiet for IDLE; those that opened
  * connections, changed much memory, or are part of a chain are kept for KEEP. When there is no room the least
- * interesting one goes first.
+ * interesting one goes first. An infection that scans makes clones of interest without end, so a universe has at most
+ * UNIVERSE_CLONES; and none lives longer than LIFE, however busy it is.
  *
  * @example
  *   FromDump(in.pcap) -> UniverseTagger -> Dispatcher(MAP addresses.map)
@@ -165,6 +169,10 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const { packets } = this;
     if (packets.image[row] === 0) {
       this.drops.unbound.add(row);
+      return undefined;
+    }
+    if (universe.clones.size >= this.config.universeClones) {
+      this.drops.crowded.add(row);
       return undefined;
     }
     if (this.bindings.size >= this.config.binding) {

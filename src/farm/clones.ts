@@ -121,7 +121,7 @@ export class Clones {
   recycle(): void {
     const { now } = this.services.clock;
     for (const clone of this.records.values()) {
-      if (now - clone.active < this.policy.idle) continue;
+      if (now - clone.active < this.policy.idle && now - clone.born < this.policy.life) continue;
       const reason = mayGo(clone, this.backend.delta(clone.id), now, this.policy);
       if (reason) this.end(clone, 'recycled', reason);
     }

@@ -5,6 +5,8 @@ export interface RecyclingPolicy {
   readonly idle: number;
   /** Seconds for which one of interest is kept. */
   readonly keep: number;
+  /** Seconds after which a clone is recycled in any case, so that none can keep its place by being busy. */
+  readonly life: number;
   /** Bytes of delta above which a clone is of interest. */
   readonly interestingDelta: number;
 }
@@ -20,7 +22,9 @@ export function interest(clone: CloneRecord, delta: number, { interestingDelta }
 /** Why a clone may go now, undefined if it stays. */
 export function mayGo(clone: CloneRecord, delta: number, now: number, policy: RecyclingPolicy): string | undefined {
   const quiet = now - clone.active;
-  if (clone.state !== 'live' || quiet < policy.idle) return undefined;
+  if (clone.state !== 'live') return undefined;
+  if (now - clone.born >= policy.life) return 'it has lived long enough';
+  if (quiet < policy.idle) return undefined;
   const reason = interest(clone, delta, policy);
   if (reason === undefined) return 'idle and of no interest';
   return quiet < policy.keep ? undefined : `kept long enough; it ${reason}`;

@@ -56,7 +56,8 @@ export class Engine {
   private readonly turns: Counter;
   private readonly turnSeconds: Histogram;
   private readonly lastTurn: Gauge;
-  private readonly gate = new EventGate();
+  /** One a kind, so that a flood of one kind hides no other. */
+  private readonly gates = new Map<EngineEvent['kind'], EventGate>();
   private readonly checked: boolean;
   private wakeUp: (() => void) | undefined;
   private woken = false;
@@ -84,7 +85,7 @@ export class Engine {
       },
       event: (event) => {
         if (event.kind === 'error') this.errors++;
-        if (this.gate.admits(performance.now() / 1000)) options.onEvent?.(event);
+        if (this.gate(event.kind).admits(performance.now() / 1000)) options.onEvent?.(event);
         else this.suppressed.add(1);
       },
       wake: () => this.wake(),
@@ -225,6 +226,12 @@ export class Engine {
       if (this.checked ? this.conserve(element, 0, () => element.pull!(max)) : element.pull!(max)) more = true;
     }
     return more;
+  }
+
+  private gate(kind: EngineEvent['kind']): EventGate {
+    const gate = this.gates.get(kind) ?? new EventGate();
+    this.gates.set(kind, gate);
+    return gate;
   }
 
   private finished(): boolean {

@@ -2,7 +2,7 @@ import t from 'tap';
 import { interest, leastInteresting, mayGo, type RecyclingPolicy } from '../../../src/farm/recycling.js';
 import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
 
-const policy: RecyclingPolicy = { idle: 60, keep: 600, interestingDelta: 1000 };
+const policy: RecyclingPolicy = { idle: 60, keep: 600, life: 10_000, interestingDelta: 1000 };
 
 function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}): CloneRecord {
   const universe: Universe = { id: 1, source: 1, target: 2, born: 0, clones: new Map(), depth: facts.depth ?? 1 };
@@ -22,6 +22,7 @@ t.test('a dull clone goes after IDLE, one of interest after KEEP, and neither wh
   t.match(mayGo(clone(1), 0, 60, policy), /idle/);
   t.equal(mayGo(clone(1, { opened: 1 }), 0, 599, policy), undefined);
   t.match(mayGo(clone(1, { opened: 1 }), 0, 600, policy), /kept long enough/);
+  t.match(mayGo(clone(1, { active: 10_000 }), 0, 10_000, policy), /long enough/, 'and a busy one after LIFE');
   t.equal(mayGo(clone(1, { state: 'binding' }), 0, 1e6, policy), undefined);
 });
 

@@ -3,15 +3,18 @@
 //
 //   potemkin run config/farm.click -D LOCAL=192.0.2.2 -D ROUTER=192.0.2.1
 //
+// TELESCOPE       the addresses that are ours to play; what is for others, or pretends to be from them, is dropped
 // LOCAL, ROUTER   our end of the tunnel, and the router's
 // TARGETS         addresses one scan may reach in WINDOW; 0 switches the scan filter off
 // KEY             what shares a universe: packet, pair or source
 
-define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
+define($TELESCOPE 10.99.0.0/16,
+       $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,
        $MAP addresses.map, $POLICY policies/reflect.policy);
 
 tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
+ours     :: IPFilter(allow dst net $TELESCOPE && not src net $TELESCOPE);
 flows    :: FlowTable(TIMEOUT 300s);
 scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
 universe :: UniverseTagger(KEY $KEY);
@@ -20,7 +23,7 @@ farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
 
 // From the Internet to a clone.
-tunnel -> CheckIPHeader -> ClampMSS -> [outside] flows;
+tunnel -> CheckIPHeader -> ours -> ClampMSS -> [outside] flows;
 flows[known] -> farm;                                // belongs to a flow that is open
 flows[new]   -> scans -> universe -> bind -> farm;   // may open one: SYN, UDP, ICMP echo
 flows[stray] -> Counter -> Discard;                  // backscatter and other packets that can open nothing

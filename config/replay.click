@@ -4,7 +4,7 @@
 //
 // IN      a capture of GRE packets, as the tunnel would bring them
 // OUT     a capture to write: answers of clones, in GRE
-// The other definitions are those of farm.click.
+// The other definitions are those of farm.click. Whatever address the capture holds is played.
 
 define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,

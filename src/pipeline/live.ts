@@ -1,4 +1,4 @@
-import { Driver, type DriverOptions, type Method } from '../packet/drivers/driver.js';
+import { Driver, type DriverOptions, type DriverState, type Method } from '../packet/drivers/driver.js';
 import type { AnyElement } from './element.js';
 import type { MetricSpec } from './spec.js';
 import type { Counter, Gauge } from './stats.js';
@@ -34,15 +34,13 @@ export function openLive(
   options: Omit<DriverOptions, 'onState'> & { method: Method },
 ): Driver {
   const { services } = element;
-  const tell = () => {
-    const { state } = driver;
+  const tell = (state: DriverState) => {
     metrics.interface_up.set(state.up ? 1 : 0);
     const message = state.up ? `${options.interface} is up` : `${state.message}; trying again`;
     services.event({ kind: 'warning', element: element.name, message });
   };
+  metrics.interface_up.set(1);
   const driver = new Driver({ ...options, onState: tell });
-  if (!driver.state.up) tell();
-  else metrics.interface_up.set(1);
   driver.onReadable(() => services.wake());
   services.clock.every(ROUND, () => {
     metrics.kernel_drops.add(driver.drops() - metrics.kernel_drops.value);

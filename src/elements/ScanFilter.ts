@@ -76,7 +76,8 @@ export class ScanFilter extends Element<typeof spec> {
     this.table.upsert(count, now);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      if (this.admits(slots[i]!, dst[row]!, now)) pass.add(row);
+      // A scan that could not be remembered is turned away: no filter is worse than a missed target.
+      if (slots[i]! >= 0 && this.admits(slots[i]!, dst[row]!, now)) pass.add(row);
       else scan.add(row);
     }
   }

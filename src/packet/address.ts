@@ -36,7 +36,3 @@ export function parsePrefix(text: string): Prefix | undefined {
   if (bits > 32 || (address & ~prefixMask(bits)) !== 0) return undefined;
   return { address, length: bits };
 }
-
-export function formatPrefix({ address, length }: Prefix): string {
-  return `${formatAddress(address)}/${length}`;
-}

@@ -2,5 +2,3 @@
 export const VERDICT = { undecided: 0, forward: 1, reflect: 2, redirect: 3, drop: 4 } as const;
 
 export type VerdictName = keyof typeof VERDICT;
-
-export const VERDICT_NAMES = Object.keys(VERDICT) as VerdictName[];

@@ -13,26 +13,6 @@ namespace {
 
 constexpr uint16_t kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
 
-// Lengths and version only: what may be believed before the checksum was looked at.
-Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found) {
-  if (length < 20) return Fault::kIpTruncated;
-  if (data[0] >> 4 != 4) return Fault::kIpVersion;
-  found.header = (data[0] & 15u) * 4;
-  if (found.header < 20 || found.header > length) return Fault::kIpHeaderLength;
-  found.total = get16(data + 2);
-  if (found.total < found.header || found.total > length) return Fault::kIpTotalLength;
-  return Fault::kNone;
-}
-
-// Which part of a datagram this is: the values of the column `fragment`.
-enum Part : uint8_t { kWhole, kFirst, kLater };
-
-Part partOf(const uint8_t* data) {
-  const uint16_t word = get16(data + 6);
-  if ((word & kFragmentOffset) != 0) return kLater;
-  return (word & kMoreFragments) != 0 ? kFirst : kWhole;
-}
-
 // The rules of RFC 791 3.2 that one fragment can break by itself. What overlaps TCP flags could turn an
 // answer that was let pass into a SYN, which no sender has a use for (RFC 1858 3, RFC 3128).
 bool soundFragment(const uint8_t* data, const IpHeader& ip) {
@@ -113,6 +93,22 @@ Fault finishRow(const Packets& packets, uint32_t row) {
 }
 
 }  // namespace
+
+Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found) {
+  if (length < 20) return Fault::kIpTruncated;
+  if (data[0] >> 4 != 4) return Fault::kIpVersion;
+  found.header = (data[0] & 15u) * 4;
+  if (found.header < 20 || found.header > length) return Fault::kIpHeaderLength;
+  found.total = get16(data + 2);
+  if (found.total < found.header || found.total > length) return Fault::kIpTotalLength;
+  return Fault::kNone;
+}
+
+Part partOf(const uint8_t* data) {
+  const uint16_t word = get16(data + 6);
+  if ((word & kFragmentOffset) != 0) return kLater;
+  return (word & kMoreFragments) != 0 ? kFirst : kWhole;
+}
 
 bool soundOptions(const uint8_t* options, uint32_t length) {
   for (uint32_t at = 0; at < length;) {

@@ -15,6 +15,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitTable(env, exports);
+  potemkin::InitWires(env, exports);
   return exports;
 }
 

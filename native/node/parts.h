@@ -13,5 +13,6 @@ void InitGre(Napi::Env env, Napi::Object exports);
 void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
+void InitWires(Napi::Env env, Napi::Object exports);
 
 }  // namespace potemkin

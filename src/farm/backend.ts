@@ -40,10 +40,21 @@ export interface CloneBackend {
   start(listener: BackendListener): Promise<void>;
   /** The images it can clone, by number. */
   readonly images: readonly string[];
+  /**
+   * The address that clones of an image have inside, whatever their identity says: that which the image was frozen with,
+   * if nothing in it can give it another. The gateway then translates. Undefined if a clone takes its own.
+   */
+  insideAddress(image: number): number | undefined;
+  /** The hardware address that all clones of an image have for the same reason, six bytes. Left out: none has one. */
+  insideMac?(image: number): Uint8Array | undefined;
   /** Asks for a clone; the listener hears of it later. */
   request(id: number, image: number, identity: Identity): void;
-  /** Hands the frame in a row to a clone that is ready. False if it could not take it. */
-  deliver(id: number, packets: Packets, row: number): boolean;
+  /**
+   * Hands the frames in the first count rows of the list to clones; the column `clone` says to whom. Frames for one clone
+   * keep their order. The list is reordered: first the accepted rows, in their order, then the refused ones.
+   * @returns the number accepted.
+   */
+  deliver(packets: Packets, rows: Uint16Array, count: number): number;
   /**
    * Moves up to `max` frames that clones have sent into new rows; the frame is at `start`, and the column `clone`
    * says who sent it.

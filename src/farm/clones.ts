@@ -79,12 +79,15 @@ export class Clones {
   create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
     const id = this.nextId();
     const { now } = this.services.clock;
+    const { backend } = this;
+    const model = this.backendImages[image]!;
     const clone: CloneRecord = {
       id,
       universe,
       address,
+      inside: backend.insideAddress(model) ?? address,
       image,
-      mac: cloneMac(id),
+      mac: backend.insideMac?.(model) ?? cloneMac(id),
       parent: parent && { id: parent.id, address: parent.address },
       depth: parent ? parent.depth + 1 : 1,
       born: now,
@@ -100,7 +103,7 @@ export class Clones {
     }
     universe.depth = Math.max(universe.depth, clone.depth);
     this.records.set(id, clone);
-    this.backend.request(id, this.backendImages[image]!, this.identity(clone));
+    backend.request(id, model, this.identity(clone));
     return clone;
   }
 

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { partition } from '../../packet/batch.js';
 import type { Packets } from '../../packet/packets.js';
 import type { BackendListener, CloneBackend, Identity, PoolMemory } from '../backend.js';
 import { type PageClone, Pool, PoolError, type ReferenceImage } from '../pool.js';
@@ -121,9 +122,16 @@ export class SimulatedBackend implements CloneBackend {
     this.alarm();
   }
 
-  deliver(id: number, packets: Packets, row: number): boolean {
-    const guest = this.guests.get(id);
-    return guest?.memory !== undefined && this.run(guest, () => this.stack.receive(packets, row));
+  /** A simulated clone takes any address. */
+  insideAddress(): number | undefined {
+    return undefined;
+  }
+
+  deliver(packets: Packets, rows: Uint16Array, count: number): number {
+    return partition(rows, count, (row) => {
+      const guest = this.guests.get(packets.clone[row]!);
+      return guest?.memory !== undefined && this.run(guest, () => this.stack.receive(packets, row));
+    });
   }
 
   collect(packets: Packets, max: number): number {

@@ -67,11 +67,7 @@ t.test('an ICMP error quotes what its receiver has sent', async (t) => {
     }
   }
   const unfinished = error(SRC, OUTER, tcp({ src: OUTER, dst: SRC }).subarray(0, 19));
-  t.strictSame(
-    addresses(translate(unfinished).after, 28),
-    [0, 0].map((_, i) => addresses(unfinished, 28)[i]),
-  );
-  t.ok(translate(unfinished).sound, 'half a header is left as it is');
+  t.strictSame(translate(unfinished).after.subarray(28), unfinished.subarray(28), 'half a header stays as it is');
   const echo = ipv4({ proto: 1, src: SRC, dst: OUTER, body: icmpBody({ data: udp({ src: OUTER }) }) });
   t.strictSame(translate(echo).after.subarray(20), echo.subarray(20), 'an echo quotes nothing');
 });

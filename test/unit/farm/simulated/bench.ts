@@ -228,7 +228,8 @@ export async function bench(
     const row = packets.take();
     packets.bytes.set(frame, packets.start[row]!);
     packets.length[row] = frame.length;
-    return backend.deliver(id, packets, row);
+    packets.clone[row] = id;
+    return backend.deliver(packets, Uint16Array.of(row), 1) === 1;
   };
   const take = () => {
     const sent: Sent[] = [];

@@ -1,9 +1,10 @@
+import { Accounts } from '../farm/accounts.js';
 import type { BackendListener, CloneBackend } from '../farm/backend.js';
 import { Clones } from '../farm/clones.js';
+import { listClones, listUniverses } from '../farm/listing.js';
 import { SimulatedBackend } from '../farm/simulated/backend.js';
 import type { CloneRecord, Universe } from '../farm/universes.js';
 import { answerArp, ETHERTYPE, etherType, frame, MTU, unframe } from '../farm/wire.js';
-import { formatAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { HeldPackets } from '../packet/held.js';
 import { Element, type Setup } from '../pipeline/element.js';
@@ -70,8 +71,8 @@ const spec = {
     },
   },
   handlers: {
-    clones: { read: 'clones that exist: id, universe, address, image, state, depth, parent, delta, a line each' },
-    universes: { read: 'universes that exist: id, source, target, clones, depth, a line each' },
+    clones: { read: 'clones that exist, and the bytes that each costs: a JSON object a line' },
+    universes: { read: 'universes that exist: a JSON object a line' },
   },
   decoupled: true,
   containment: { role: 'farm' },
@@ -99,6 +100,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   static readonly spec = spec;
   private readonly backend: CloneBackend;
   protected readonly clones: Clones;
+  private readonly accounts: Accounts;
   /** The packets that wait for each clone in the making. */
   private readonly bindings = new Map<CloneRecord, HeldPackets>();
   private readonly spareQueues: HeldPackets[] = [];
@@ -111,6 +113,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     super(setup);
     const { clones } = this.config;
     this.backend = this.makeBackend();
+    this.accounts = new Accounts(this.backend);
     this.clones = new Clones(this.services, this.backend, {
       policy: this.config,
       limit: clones,
@@ -137,6 +140,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     this.clones.start();
     this.services.clock.every(ROUND, () => {
       this.clones.recycle();
+      this.accounts.refresh(this.clones);
       this.measure();
     });
   }
@@ -317,32 +321,10 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override handlers() {
+    const delta = (id: number) => this.backend.delta(id);
     return {
-      clones: {
-        read: () =>
-          [...this.clones]
-            .map((clone) =>
-              [
-                clone.id,
-                clone.universe.id,
-                formatAddress(clone.address),
-                this.clones.imageOf(clone),
-                clone.state,
-                clone.depth,
-                clone.parent?.id ?? '-',
-                this.backend.delta(clone.id),
-              ].join('\t'),
-            )
-            .join('\n'),
-      },
-      universes: {
-        read: () =>
-          [...this.clones.universes]
-            .map(({ id, source, target, clones, depth }) =>
-              [id, formatAddress(source), formatAddress(target), clones.size, depth].join('\t'),
-            )
-            .join('\n'),
-      },
+      clones: { read: () => listClones(this.clones, delta, (id) => this.accounts.get(id)) },
+      universes: { read: () => listUniverses(this.clones) },
     };
   }
 }

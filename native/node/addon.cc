@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitGre(env, exports);
   potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
+  potemkin::InitProcessMemory(env, exports);
   potemkin::InitTable(env, exports);
   potemkin::InitWires(env, exports);
   return exports;

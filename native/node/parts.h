@@ -12,6 +12,7 @@ void InitFlow(Napi::Env env, Napi::Object exports);
 void InitGre(Napi::Env env, Napi::Object exports);
 void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
+void InitProcessMemory(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
 void InitWires(Napi::Env env, Napi::Object exports);
 

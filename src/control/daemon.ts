@@ -1,6 +1,7 @@
 import type { Source } from '../pipeline/check.js';
 import type { EngineEvent } from '../pipeline/events.js';
 import { DataPlane } from './dataplane.js';
+import { tellFarms } from './farms.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
@@ -12,7 +13,7 @@ export interface DaemonOptions {
   readonly defines: Readonly<Record<string, string>>;
   readonly netns?: string;
   readonly seed?: bigint;
-  /** Where metrics and health are told; nowhere if undefined. */
+  /** Where metrics, health, clones and universes are told; nowhere if undefined. */
   readonly listen: ListenAddress | undefined;
   readonly events: 'text' | 'json' | 'off';
   readonly version: string;
@@ -47,6 +48,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const metrics = metricsRegistry(planes, options);
   const server = new HttpServer({
     '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
+    '/clones': () => tellFarms(planes, 'clones'),
+    '/universes': () => tellFarms(planes, 'universes'),
     '/healthz': () => health(planes, Date.now() / 1000, process.uptime()),
   });
   const address = options.listen && (await server.listen(options.listen));

@@ -1,3 +1,4 @@
+import { Accounts } from '../farm/accounts.js';
 import type { BackendListener, CloneBackend } from '../farm/backend.js';
 import { Bindings } from '../farm/bindings.js';
 import { Clones } from '../farm/clones.js';
@@ -76,8 +77,8 @@ const spec = {
     },
   },
   handlers: {
-    clones: { read: 'clones that exist: id, universe, address, image, state, depth, parent, delta, a line each' },
-    universes: { read: 'universes that exist: id, source, target, clones, depth, a line each' },
+    clones: { read: 'clones that exist, and the bytes that each costs: a JSON object a line' },
+    universes: { read: 'universes that exist: a JSON object a line' },
   },
   decoupled: true,
   containment: { role: 'farm' },
@@ -106,6 +107,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   static readonly spec = spec;
   private readonly backend: CloneBackend;
   protected readonly clones: Clones;
+  private readonly accounts: Accounts;
   private readonly bindings: Bindings;
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
@@ -117,6 +119,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const { packets, config, drops } = this;
     const backend = this.makeBackend();
     this.backend = backend;
+    this.accounts = new Accounts(backend);
     this.clones = new Clones(this.services, backend, {
       policy: config,
       limit: config.clones,
@@ -162,6 +165,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     this.clones.start();
     this.services.clock.every(ROUND, () => {
       this.clones.recycle();
+      this.accounts.refresh(this.clones);
       this.measure();
     });
   }
@@ -292,8 +296,9 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override handlers() {
+    const delta = (id: number) => this.backend.delta(id);
     return {
-      clones: { read: () => listClones(this.clones, (id) => this.backend.delta(id)) },
+      clones: { read: () => listClones(this.clones, delta, (id) => this.accounts.get(id)) },
       universes: { read: () => listUniverses(this.clones) },
     };
   }

@@ -21,6 +21,18 @@ export interface BackendListener {
   gone(id: number, reason: string): void;
 }
 
+/** What one clone costs, in bytes. */
+export interface CloneAccount {
+  /** Pages of memory in which it differs from its image. */
+  readonly delta: number;
+  /** Its proportional part of all memory that it uses, swap included. */
+  readonly pss: number;
+  /** What its process takes beside the guest's memory. */
+  readonly overhead: number;
+  /** What it has written to its disk. */
+  readonly disk: number;
+}
+
 /** Bytes of memory in use. */
 export interface PoolMemory {
   /** Reference images, which all clones share. */
@@ -65,6 +77,8 @@ export interface CloneBackend {
   readonly busy: boolean;
   /** Bytes in which a clone differs from its image. */
   delta(id: number): number;
+  /** What a clone costs in all; slow, so ask for a few at a time. Undefined if it is not known. */
+  account?(id: number): CloneAccount | undefined;
   memory(): PoolMemory;
   /** Ends a clone, ready or not. Its memory is free again and nothing of it remains. */
   destroy(id: number): void;

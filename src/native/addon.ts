@@ -7,6 +7,7 @@ import type { FlowNative } from './flow.js';
 import type { GreNative } from './gre.js';
 import type { IpNative } from './ip.js';
 import type { PagecowNative } from './pagecow.js';
+import type { ProcessMemoryNative } from './process-memory.js';
 import type { TableNative } from './table.js';
 
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
@@ -18,6 +19,7 @@ export interface Native
     GreNative,
     IpNative,
     PagecowNative,
+    ProcessMemoryNative,
     TableNative {}
 
 // The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.

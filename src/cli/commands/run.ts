@@ -32,7 +32,11 @@ export function run(): Command {
     )
     .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
     .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
-    .option('--listen <host:port>', 'where to serve /metrics and /healthz, or off', '127.0.0.1:9477')
+    .option(
+      '--listen <host:port>',
+      'where to serve /metrics, /healthz, /clones and /universes, or off',
+      '127.0.0.1:9477',
+    )
     .addOption(
       new Option(
         '--events [format]',

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseReport } from '../../../src/farm/interest.js';
 import { interest, leastInteresting, mayGo, type RecyclingPolicy } from '../../../src/farm/recycling.js';
 import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
 
@@ -25,6 +26,15 @@ t.test('what makes a clone interesting', async (t) => {
   t.match(interest(clone(1, { opened: 1 }), 0, policy), /opened/);
   t.match(interest(clone(1), 1001, policy), /memory/);
   t.match(interest(clone(1, { depth: 2 }), 0, policy), /depth/);
+});
+
+t.test('an image with a baseline is held against it, and not against INTERESTING_DELTA', async (t) => {
+  const baseline = { delta: 5000, allowance: 1000, report: parseReport('listen tcp 22') };
+  const measured = { ...policy, baseline: () => baseline };
+  t.equal(interest(clone(1), 6000, measured), undefined);
+  t.match(interest(clone(1), 6001, measured), /memory/);
+  const listening = { ...measured, report: () => parseReport('listen tcp 4444') };
+  t.match(interest(clone(1, { opened: 2 }), 0, listening), 'opened 2 connections of its own, listens on tcp 4444');
 });
 
 t.test('a dull clone goes after IDLE, one of interest after KEEP, and neither while it is in the making', async (t) => {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "datagrams.h"
+#include "descriptors.h"
 
 namespace potemkin {
 
@@ -47,11 +48,8 @@ std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before) {
 }
 
 std::pair<Fd, Fd> FramePair() {
-  int fds[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
-    Fail("making a pair of frame sockets");
-  std::pair<Fd, Fd> pair{Fd(fds[0]), Fd(fds[1])};
-  for (const int fd : fds) {
+  std::pair<Fd, Fd> pair = DatagramPair();
+  for (const int fd : {pair.first.get(), pair.second.get()}) {
     // The default holds some 250 packets. Without CAP_NET_ADMIN the system's limit has to do.
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) != 0) {
       setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);

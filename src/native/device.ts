@@ -76,7 +76,10 @@ export interface DeviceNative {
    * 14 for a clone's NIC, whose rows then start with the Ethernet header; 0 for bare IPv4.
    */
   openFrames(fd: number, before: number): NativeDevice;
-  /** Two connected unix datagram sockets, for openFrames and whoever is at the other end. The caller owns both. */
+  /**
+   * Two connected unix datagram sockets, for openFrames and whoever is at the other end. The caller owns both. For root
+   * 512 frames may wait in each direction, for others as many as net.unix.max_dgram_qlen says.
+   */
   framePair(): [ours: number, theirs: number];
   /** A TUN interface of this name, made in the namespace of this thread, gone when it is closed. */
   openTun(name: string): NativeDevice;

@@ -12,6 +12,7 @@
         "native/pcapng.cc",
         "native/transport.cc",
         "native/datagrams.cc",
+        "native/descriptors.cc",
         "native/device.cc",
         "native/flow.cc",
         "native/flow_fragments.cc",
@@ -36,6 +37,7 @@
         "native/node/classify.cc",
         "native/node/gre.cc",
         "native/node/ip.cc",
+        "native/node/descriptors.cc",
         "native/node/device.cc",
         "native/node/flow.cc",
         "native/node/pagecow.cc",
@@ -55,6 +57,22 @@
           "ldflags": ["-fsanitize=address,undefined"]
         }]
       ]
+    },
+    {
+      "target_name": "potemkin-launcher",
+      "type": "executable",
+      "sources": [
+        "native/launcher/groups.cc",
+        "native/launcher/jail.cc",
+        "native/launcher/main.cc",
+        "native/launcher/message.cc",
+        "native/launcher/root.cc",
+        "native/launcher/server.cc",
+      ],
+      "include_dirs": ["native"],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fexceptions"]
     }
   ]
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "datagrams.h"
+#include "descriptors.h"
 
 namespace potemkin {
 
@@ -46,12 +47,9 @@ std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before) {
 }
 
 std::pair<Fd, Fd> FramePair(uint32_t buffer) {
-  int fds[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
-    Fail("making a pair of frame sockets");
-  std::pair<Fd, Fd> pair{Fd(fds[0]), Fd(fds[1])};
+  std::pair<Fd, Fd> pair = DatagramPair();
   const int size = static_cast<int>(std::min<uint32_t>(buffer, INT32_MAX));
-  for (const int fd : fds) {
+  for (const int fd : {pair.first.get(), pair.second.get()}) {
     // Without CAP_NET_ADMIN the system's limit has to do.
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
       setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);

@@ -9,6 +9,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitCapture(env, exports);
   potemkin::InitClassify(env, exports);
+  potemkin::InitDescriptors(env, exports);
   potemkin::InitDevice(env, exports);
   potemkin::InitFlow(env, exports);
   potemkin::InitGre(env, exports);

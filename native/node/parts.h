@@ -7,6 +7,7 @@ namespace potemkin {
 
 void InitCapture(Napi::Env env, Napi::Object exports);
 void InitClassify(Napi::Env env, Napi::Object exports);
+void InitDescriptors(Napi::Env env, Napi::Object exports);
 void InitDevice(Napi::Env env, Napi::Object exports);
 void InitFlow(Napi::Env env, Napi::Object exports);
 void InitGre(Napi::Env env, Napi::Object exports);

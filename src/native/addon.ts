@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { CaptureNative } from './capture.js';
 import type { ClassifyNative } from './classify.js';
+import type { DescriptorsNative } from './descriptors.js';
 import type { DeviceNative } from './device.js';
 import type { FlowNative } from './flow.js';
 import type { GreNative } from './gre.js';
@@ -14,6 +15,7 @@ import type { TableNative } from './table.js';
 export interface Native
   extends CaptureNative,
     ClassifyNative,
+    DescriptorsNative,
     DeviceNative,
     FlowNative,
     GreNative,

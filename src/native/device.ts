@@ -91,7 +91,8 @@ export interface DeviceNative {
   openWires(): NativeWires;
   /**
    * Two connected unix datagram sockets, for openFrames or a wire, and whoever is at the other end. The caller owns
-   * both. `buffer`: bytes that may wait in each direction, 4 MiB by default.
+   * both. `buffer`: bytes that may wait in each direction, 4 MiB by default. For root 512 frames may wait in each
+   * direction, for others as many as net.unix.max_dgram_qlen says.
    */
   framePair(buffer?: number): [ours: number, theirs: number];
   /** A TUN interface of this name, made in the namespace of this thread, gone when it is closed. */

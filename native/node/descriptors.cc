@@ -2,7 +2,6 @@
 #include "descriptors.h"
 
 #include <napi.h>
-#include <unistd.h>
 
 #include "node/args.h"
 #include "node/errors.h"
@@ -39,14 +38,6 @@ Napi::Value DuplicateNow(const Napi::CallbackInfo& info) {
   return Try(info.Env(), [&] { return Napi::Number::New(info.Env(), Duplicate(fd).Release()); });
 }
 
-Napi::Value Close(const Napi::CallbackInfo& info) {
-  const int fd = TakeFd(info[0]);
-  return Try(info.Env(), [&] {
-    if (close(fd) != 0) Fail("closing descriptor " + std::to_string(fd));
-    return info.Env().Undefined();
-  });
-}
-
 Napi::Value Send(const Napi::CallbackInfo& info) {
   const int socket = TakeFd(info[0]);
   const std::span<const uint8_t> bytes = BorrowBytes(info[1], "bytes");
@@ -62,7 +53,6 @@ void InitDescriptors(Napi::Env env, Napi::Object exports) {
   exports.Set("streamPair", Napi::Function::New<MakeStreamPair>(env, "streamPair"));
   exports.Set("memoryFile", Napi::Function::New<MakeMemoryFile>(env, "memoryFile"));
   exports.Set("duplicate", Napi::Function::New<DuplicateNow>(env, "duplicate"));
-  exports.Set("closeDescriptor", Napi::Function::New<Close>(env, "closeDescriptor"));
   exports.Set("sendDescriptors", Napi::Function::New<Send>(env, "sendDescriptors"));
 }
 

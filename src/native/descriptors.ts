@@ -9,7 +9,6 @@ export interface DescriptorsNative {
   memoryFile(name: string, size: number): number;
   /** Another descriptor of the same open file. */
   duplicate(fd: number): number;
-  closeDescriptor(fd: number): void;
   /**
    * Sends bytes over a unix stream socket, and with the first of them the descriptors, at most 253. Never waits.
    * @returns how many bytes were sent, and with them all descriptors; 0 if there is no room now.

@@ -22,7 +22,7 @@ struct IpHeader {
 Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found);
 
 // Which part of a datagram a packet is: the values of the column `fragment`. 20 bytes are read.
-enum Part : uint8_t { kWhole, kFirst, kLater };
+enum class Part : uint8_t { kWhole, kFirst, kLater };
 Part partOf(const uint8_t* data);
 
 // Verifies an IPv4 header: version, lengths, checksum, options (RFC 791, RFC 1122 3.2.1). It reads no more

@@ -75,7 +75,8 @@ void translateQuoted(std::span<uint8_t> quoted, const Exchange& exchange, Change
   Addresses addresses(quoted.data(), exchange);
   if (!addresses.moved()) return;
   const uint32_t header = (quoted[0] & 15u) * 4, at = checksumUnderAddresses(quoted[9]);
-  if (at != 0 && header >= kIpHeader && quoted.size() >= header + at + 2 && partOf(quoted.data()) != kLater)
+  if (at != 0 && header >= kIpHeader && quoted.size() >= header + at + 2 &&
+      partOf(quoted.data()) != Part::kLater)
     updateTransport(quoted.data() + header + at, quoted[9], addresses.change(), around);
   addresses.write(around);
 }
@@ -87,7 +88,7 @@ Fault translateRow(const Packets& packets, uint32_t row, const Exchange& exchang
   if (const Fault fault = readLengths(data, packet.length, ip); fault != Fault::kNone) return fault;
   Addresses addresses(data, exchange);
   Change around;
-  if (partOf(data) != kLater) {
+  if (partOf(data) != Part::kLater) {
     const uint8_t proto = data[9];
     const std::span<uint8_t> body(data + ip.header, ip.total - ip.header);
     const uint32_t at = checksumUnderAddresses(proto);

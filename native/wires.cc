@@ -57,13 +57,13 @@ int Wires::Receive(const Packets& packets, uint32_t first, uint32_t max) {
     for (int i = 0; i < ready; i++) {
       // SAFETY: a wire is removed from epoll before its node goes, and no call of Remove can come in between.
       Wire& wire = *static_cast<Wire*>(events_[i].data.ptr);
-      filled += Take(wire, events_[i].events, packets, first + filled, share);
+      filled += Take(wire, packets, first + filled, share);
     }
     if (filled == before) return static_cast<int>(filled);
   }
 }
 
-uint32_t Wires::Take(Wire& wire, uint32_t events, const Packets& packets, uint32_t first, uint32_t most) {
+uint32_t Wires::Take(Wire& wire, const Packets& packets, uint32_t first, uint32_t most) {
   if (wire.call != calls_) {
     wire.call = calls_;
     wire.taken = 0;
@@ -71,15 +71,11 @@ uint32_t Wires::Take(Wire& wire, uint32_t events, const Packets& packets, uint32
   most = std::min(most, kShare - wire.taken);
   if (most == 0) return 0;
   const int got = datagrams_->Receive(wire.fd.get(), packets, first, most, kEthernet);
-  if (got > 0) {
-    std::fill_n(packets.clone() + first, got, wire.clone);
-    wire.taken += static_cast<uint32_t>(got);
-    return static_cast<uint32_t>(got);
-  }
-  // In error, it would stay ready for ever. It is left alone; its owner removes it.
-  if (got < 0 || (events & (EPOLLERR | EPOLLHUP)) != 0)
-    epoll_ctl(fd(), EPOLL_CTL_DEL, wire.fd.get(), nullptr);
-  return 0;
+  // An error, with which the other end can tell no more than that it is ours no longer, is cleared by asking.
+  if (got <= 0) return 0;
+  std::fill_n(packets.clone() + first, got, wire.clone);
+  wire.taken += static_cast<uint32_t>(got);
+  return static_cast<uint32_t>(got);
 }
 
 int Wires::Send(const Packets& packets, std::span<uint16_t> rows) {

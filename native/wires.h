@@ -47,7 +47,7 @@ class Wires : public Device {
   };
 
   // Receives at most `most` frames of a wire. Returns how many.
-  uint32_t Take(Wire& wire, uint32_t events, const Packets& packets, uint32_t first, uint32_t most);
+  uint32_t Take(Wire& wire, const Packets& packets, uint32_t first, uint32_t most);
   // Sends the rows that are chained to a wire.
   void Flush(Wire& wire, const Packets& packets, std::span<const uint16_t> rows);
 

@@ -10,7 +10,10 @@ export class FileHasher {
   async sha256(path: string): Promise<string> {
     if (!this.worker) {
       this.worker = new Worker(new URL('./hash-worker.js', import.meta.url), { name: 'hash-files' });
-      this.worker.unref();
+      // A thread that failed answers no more; the next file gets another.
+      this.worker.once('error', () => {
+        this.worker = undefined;
+      });
     }
     const { worker } = this;
     worker.ref();

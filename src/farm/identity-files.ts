@@ -1,9 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-
-/** What the gateway can make for a file of a clone's identity. */
-export const IDENTITY_FILES = ['hostname', 'machine-id', 'ssh-ed25519'] as const;
-
-export type IdentityFileKind = (typeof IDENTITY_FILES)[number];
+import type { IdentityFile } from './image/recipe.js';
 
 const sshString = (bytes: Uint8Array) => {
   const length = Buffer.alloc(4);
@@ -18,13 +14,13 @@ function dropbearKey(): Buffer {
   return Buffer.concat([sshString(Buffer.from('ssh-ed25519')), sshString(keys)]);
 }
 
-const MAKERS: Record<IdentityFileKind, (hostname: string) => Uint8Array> = {
+const MAKERS: Record<IdentityFile['content'], (hostname: string) => Uint8Array> = {
   hostname: (hostname) => Buffer.from(`${hostname}\n`, 'latin1'),
   'machine-id': () => Buffer.from(`${randomBytes(16).toString('hex')}\n`),
   'ssh-ed25519': dropbearKey,
 };
 
 /** What such a file holds in the clone of this name: another content each time it is asked for. */
-export function identityFile(kind: IdentityFileKind, hostname: string): Uint8Array {
+export function identityFile(kind: IdentityFile['content'], hostname: string): Uint8Array {
   return MAKERS[kind](hostname);
 }

@@ -14,7 +14,7 @@ import { Nursery } from '../qemu/nursery.js';
 import { frozenPlace, practise, type Role } from '../qemu/rehearsal.js';
 import { processor, qemuVersion } from '../qemu/version.js';
 import { describeFile, ImageError, type Manifest, writeManifest } from './manifest.js';
-import { parseRecipe, type Recipe } from './recipe.js';
+import { commandLine, parseRecipe, type Recipe } from './recipe.js';
 import { digestSources, FILES, sourcesIn } from './source.js';
 import { tryImage } from './trial.js';
 
@@ -39,7 +39,7 @@ export async function freeze(folder: string, name: string, accelerator: Accelera
   const file = (part: string) => join(folder, part);
   const recipe = parseRecipe(await readFile(file(FILES.recipe), 'utf8'), file(FILES.recipe));
   const qemu = await qemuVersion();
-  const kernel = recipe.kernel !== undefined;
+  const kernel = recipe.linux !== undefined;
   const base = recipe.disk === undefined ? undefined : await inspectDisk(file(FILES.disk));
   if (base) {
     await createLayer(file(FILES.layer), base.bytes);
@@ -100,7 +100,7 @@ async function bootAndSave(
     ...hardware.disks.map((_, i) => openSync(join(folder, i === 0 ? FILES.disk : FILES.layer), i === 0 ? 'r' : 'r+')),
   ];
   try {
-    const argv = [QEMU, ...referenceArguments(hardware, recipe.append)];
+    const argv = [QEMU, ...referenceArguments(hardware, commandLine(recipe))];
     const limits = { memory: hardware.memory + OVERHEAD };
     const machine = await Machine.start(launcher, { id: 1, slot: 0, image: 0, argv, memory, files: open, limits });
     try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { constants, copyFile, link, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseAccelerator } from '../qemu/accelerator.js';
 import { inspectDisk } from '../qemu/disk.js';
@@ -7,9 +7,13 @@ import { checkVersion, qemuVersion } from '../qemu/version.js';
 import { buildInitramfs } from './build.js';
 import { freeze, type Say } from './freeze.js';
 import { ImageError, type Manifest } from './manifest.js';
-import { type Recipe, readRecipe } from './recipe.js';
+import { parseRecipe, type Recipe } from './recipe.js';
 import { digestSources, FILES, sourcesIn } from './source.js';
 import type { ImageStore } from './store.js';
+
+async function readRecipe(file: string): Promise<Recipe> {
+  return parseRecipe(await readFile(file, 'utf8'), file);
+}
 
 /** Fills a new folder and puts it in the place of an image, which goes only when the new one is complete. */
 async function replaceImage(store: ImageStore, name: string, fill: (folder: string) => Promise<void>): Promise<void> {
@@ -35,9 +39,9 @@ async function copyIn(from: string, to: string): Promise<void> {
  * @throws {Error} that says what is wrong with the recipe, or what is missing
  */
 export async function buildImage(store: ImageStore, name: string, recipeFile: string, say: Say): Promise<void> {
-  const recipe = readRecipe(recipeFile);
+  const recipe = await readRecipe(recipeFile);
   if (recipe.disk !== undefined) throw new ImageError(`${recipeFile}: this machine boots from a disk; use potemkin image import`);
-  const built = await buildInitramfs(recipe, { onProgress: say });
+  const built = await buildInitramfs(recipe, { progress: say });
   await replaceImage(store, name, async (folder) => {
     await copyIn(recipeFile, join(folder, FILES.recipe));
     await copyIn(built.kernel, join(folder, FILES.kernel));
@@ -50,7 +54,7 @@ export async function buildImage(store: ImageStore, name: string, recipeFile: st
  * @throws {ImageError} if it is no disk, or the recipe is for another kind of machine
  */
 export async function importImage(store: ImageStore, name: string, recipeFile: string, disk: string, say: Say): Promise<void> {
-  const recipe: Recipe = readRecipe(recipeFile);
+  const recipe = await readRecipe(recipeFile);
   if (recipe.disk === undefined) throw new ImageError(`${recipeFile}: there is no disk in this recipe; use potemkin image build`);
   const { format, bytes } = await inspectDisk(disk);
   say(`copying ${disk}, a ${format} disk of ${Math.ceil(bytes / 2 ** 20)} MiB`);
@@ -95,6 +99,6 @@ async function isCurrent(frozen: Manifest, recipeFile: string): Promise<boolean>
     if (!(error instanceof ImageError)) throw error;
     return false;
   }
-  const { kernel, initramfs } = await buildInitramfs(readRecipe(recipeFile), { onProgress: () => {} });
+  const { kernel, initramfs } = await buildInitramfs(await readRecipe(recipeFile));
   return (await digestSources({ recipe: recipeFile, kernel, initramfs })) === frozen.source;
 }

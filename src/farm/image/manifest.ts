@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Hardware } from '../qemu/command-line.js';
-import type { Report } from '../interest.js';
+import type { Baseline } from '../interest.js';
 import type { Recipe } from './recipe.js';
 
 export const MANIFEST = 'manifest.json';

@@ -31,7 +31,7 @@ export function identityLetter(
     prefix,
     entropy: randomBytes(ENTROPY),
     time: Date.now(),
-    files: image.files.map(({ path, kind, mode }) => ({ path, mode, contents: identityFile(kind, identity.hostname) })),
+    files: image.files.map(({ path, content, mode }) => ({ path, mode, contents: identityFile(content, identity.hostname) })),
     final,
   };
 }

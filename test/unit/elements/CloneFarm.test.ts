@@ -95,7 +95,7 @@ t.test('clones that nothing happened to are recycled, and their universe ends', 
   t.equal(farm.universes.size, 0);
   t.match(
     farm.events.filter(({ kind }) => kind === 'gone'),
-    [{ reason: 'idle and of no interest' }, { reason: /opened connections/ }],
+    [{ reason: 'idle and of no interest' }, { reason: /opened 1 connection/ }],
   );
 });
 
@@ -305,4 +305,20 @@ t.test('a clone with another address inside cannot use its outer one, nor header
     [at('10.0.0.1')],
   );
   t.same(farm.drops(), { spoofed: 1, untranslatable: 1 });
+t.test('clones and universes are listed as JSON lines', async (t) => {
+  const farm = await bench(t);
+  const universe = farm.begin('10.0.0.1');
+  farm.ping(universe, '10.0.0.1');
+  farm.ping(universe, '10.0.0.2');
+  farm.run();
+  const { clones, universes } = farm.element.handlers();
+  const lines = clones.read().trimEnd().split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { clone: 1, universe: universe.id, address: '10.0.0.1', image: 'linux', state: 'live', parent: null, pss: null },
+      { clone: 2, address: '10.0.0.2', delta: Number },
+    ],
+  );
+  t.match(JSON.parse(universes.read()), { universe: universe.id, source: '198.51.100.7', clones: 2, depth: 1 });
 });

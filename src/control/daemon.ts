@@ -1,3 +1,4 @@
+import { DEFAULT_STATE } from '../farm/state.js';
 import type { Source } from '../pipeline/check.js';
 import type { EngineEvent } from '../pipeline/events.js';
 import { DataPlane } from './dataplane.js';
@@ -12,6 +13,8 @@ export interface DaemonOptions {
   readonly source: Source;
   readonly defines: Readonly<Record<string, string>>;
   readonly netns?: string;
+  /** The folder of what outlives a run. Default: DEFAULT_STATE. */
+  readonly state?: string;
   readonly seed?: bigint;
   /** Where metrics, health, clones and universes are told; nowhere if undefined. */
   readonly listen: ListenAddress | undefined;
@@ -62,9 +65,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         options.log(narrate(event));
     }
   };
-  const { source, defines, netns, seed } = options;
+  const { source, defines, netns, seed, state = DEFAULT_STATE } = options;
   const plane = new DataPlane(
-    { source, defines, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
+    { source, defines, state, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
     onEvents,
   );
   planes.push(plane);

@@ -2,9 +2,11 @@ import { Accounts } from '../farm/accounts.js';
 import type { BackendListener, CloneBackend } from '../farm/backend.js';
 import { Bindings } from '../farm/bindings.js';
 import { Clones } from '../farm/clones.js';
+import { Images } from '../farm/images.js';
 import { Inbound } from '../farm/inbound.js';
 import { listClones, listUniverses } from '../farm/listing.js';
 import { Outbound } from '../farm/outbound.js';
+import { QemuBackend } from '../farm/qemu/backend.js';
 import { SimulatedBackend } from '../farm/simulated/backend.js';
 import type { CloneRecord, Universe } from '../farm/universes.js';
 import { MTU } from '../farm/wire.js';
@@ -18,8 +20,8 @@ const spec = {
   inputs: { in: 'packets for clones: of a known flow, or with the image that is to play the address' },
   outputs: { out: 'what clones send' },
   config: {
-    backend: choice(['simulated'], 'simulated', 'Where clones come from.'),
-    images: configFile('images', 'Folder with the images.'),
+    backend: choice(['qemu', 'simulated'], 'simulated', 'Where clones come from: real machines, or a small network stack each.'),
+    images: configFile('images', 'Folder with the profiles of simulated images. Real ones are in the state folder.'),
     memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
     universeClones: count(1000, 'Clones that one universe may have at once.', { min: 1 }),
@@ -29,6 +31,11 @@ const spec = {
     keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
     life: seconds(86_400, 'Time after which a clone is recycled in any case.'),
     interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
+    standby: count(8, 'Real machines of each image that stand by when little happens.'),
+    standbyMost: count(32, 'And when much happens.'),
+    builders: count(2, 'Real machines that are made at the same time.', { min: 1, max: 64 }),
+    refill: count(20, 'Real machines made in a second while nobody waits for one.', { min: 1 }),
+    overhead: bytes(192 * 2 ** 20, 'Memory that the process of a real machine may use beyond its image.'),
     latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
   },
   drops: {
@@ -150,9 +157,20 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   protected makeBackend(): CloneBackend {
-    const { images, memory, clones, latency } = this.config;
+    const { services } = this;
+    const { backend, images, memory, clones, latency, overhead, standby, standbyMost, builders, refill } = this.config;
+    if (backend === 'qemu') {
+      return new QemuBackend({
+        services,
+        state: services.state,
+        machines: clones + standbyMost + builders,
+        standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
+        overhead,
+        warn: (message) => services.event({ kind: 'warning', element: this.name, message }),
+      });
+    }
     return new SimulatedBackend({
-      services: this.services,
+      services,
       folder: images,
       memoryBudget: memory,
       maxClones: clones,
@@ -161,8 +179,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override async start(): Promise<void> {
-    await this.backend.start(this);
-    this.clones.start();
+    await this.backend.start(this, this.services.shared(Images).all);
     this.services.clock.every(ROUND, () => {
       this.clones.recycle();
       this.accounts.refresh(this.clones);

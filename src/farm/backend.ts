@@ -11,10 +11,13 @@ export interface Identity {
   readonly entropy: bigint;
 }
 
+/** Whether a clone was there before it was asked for. */
+export type Origin = 'warm' | 'cold';
+
 /** What a backend reports, always between turns or in `collect`, never from within `request` or `deliver`. */
 export interface BackendListener {
-  /** The clone runs and takes frames. */
-  ready(id: number): void;
+  /** The clone runs and takes frames. It stood by (`warm`), or had to be made from nothing. */
+  ready(id: number, origin: Origin): void;
   /** It could not be made, and why. */
   failed(id: number, reason: string): void;
   /** A live clone ended by itself, and why. */
@@ -48,10 +51,8 @@ export interface PoolMemory {
  * given by the caller and are not used again.
  */
 export interface CloneBackend {
-  /** Opens images. Fails if one is missing or damaged. */
-  start(listener: BackendListener): Promise<void>;
-  /** The images it can clone, by number. */
-  readonly images: readonly string[];
+  /** Opens the images of these names, which are known by their numbers from now on. Fails if one is missing or damaged. */
+  start(listener: BackendListener, images: readonly string[]): Promise<void>;
   /**
    * The address that clones of an image have inside, whatever their identity says: that which the image was frozen with,
    * if nothing in it can give it another. The gateway then translates. Undefined if a clone takes its own.

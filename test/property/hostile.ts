@@ -17,7 +17,6 @@ export interface Puppet {
 
 /** Clones that do whatever a test says. */
 export class HostileBackend implements CloneBackend {
-  readonly images = ['linux', 'windows-xp'];
   readonly puppets = new Map<number, Puppet>();
   /** Whether making a clone fails, and whether clones take no frames. */
   fails = false;
@@ -76,7 +75,7 @@ export class HostileBackend implements CloneBackend {
       const puppet = this.puppets.get(id);
       if (!puppet) continue;
       puppet.alive = !this.fails;
-      if (puppet.alive) this.listener.ready(id);
+      if (puppet.alive) this.listener.ready(id, 'warm');
       else this.listener.failed(id, 'out of luck');
     }
     const some = this.frames.splice(0, max);

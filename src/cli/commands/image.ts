@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { buildImage, freezeImage, importImage } from '../../farm/image/make.js';
 import type { Manifest } from '../../farm/image/manifest.js';
-import { DEFAULT_STATE, ImageStore } from '../../farm/image/store.js';
+import { ImageStore } from '../../farm/image/store.js';
+import { DEFAULT_STATE } from '../../farm/state.js';
 
 interface StateOption {
   readonly state: string;

@@ -5,6 +5,7 @@ import { clones } from './clones.js';
 import { explain } from './explain.js';
 import { flatten } from './flatten.js';
 import { graph } from './graph.js';
+import { image } from './image.js';
 import { lab } from './lab.js';
 import { run } from './run.js';
 import { universes } from './universes.js';
@@ -15,6 +16,7 @@ export const commands: readonly (() => Command)[] = [
   clones,
   universes,
   captures,
+  image,
   check,
   flatten,
   graph,

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { CHUNK, PAGE_SIZE } from '../page-window.js';
 import { Pool, type ReferenceImage } from '../pool.js';
 import type { Accelerator } from '../qemu/accelerator.js';
-import { FROZEN_MAC, type Hardware, QEMU, referenceArguments } from '../qemu/command-line.js';
+import { type Hardware, QEMU, referenceArguments, shownToQemu } from '../qemu/command-line.js';
 import { createLayer, inspectDisk } from '../qemu/disk.js';
 import { Launcher } from '../qemu/launcher.js';
 import { Machine } from '../qemu/machine.js';
@@ -68,7 +68,7 @@ export async function freeze(folder: string, name: string, accelerator: Accelera
       state: await describe(FILES.state),
       disks: base ? await Promise.all([FILES.disk, FILES.layer, FILES.empty].map(describe)) : [],
       stub: kernel ? await describe(FILES.stub) : undefined,
-      baseline: { delta: 0, report: undefined },
+      baseline: { delta: 0 },
     };
     await writeManifest(folder, manifest);
   } finally {
@@ -91,7 +91,8 @@ async function bootAndSave(
   const ended = new Promise<string>((resolve) => {
     end = resolve;
   });
-  const launcher = await Launcher.start({ onEnd: (_id, reason) => end(reason) });
+  const shown = shownToQemu(hardware.accelerator);
+  const launcher = await Launcher.start({ shown, slots: 1, onEnd: (_id, reason) => end(reason) });
   const nursery = new Nursery();
   const boot = hardware.kernel ? [FILES.kernel, FILES.initramfs] : [];
   const open = [
@@ -101,7 +102,7 @@ async function bootAndSave(
   ];
   try {
     const argv = [QEMU, ...referenceArguments(hardware, commandLine(recipe))];
-    const limits = { memory: hardware.memory + OVERHEAD };
+    const limits = { memory: hardware.memory + OVERHEAD, fileBytes: Number.MAX_SAFE_INTEGER };
     const machine = await Machine.start(launcher, { id: 1, slot: 0, image: 0, argv, memory, files: open, limits });
     try {
       nursery.admit(machine.id, machine.takeNic(), frozenPlace(role));

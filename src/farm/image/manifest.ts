@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Hardware } from '../qemu/command-line.js';
-import type { Baseline } from '../interest.js';
+import type { writeReport } from '../capture-record.js';
 import type { Recipe } from './recipe.js';
 
 export const MANIFEST = 'manifest.json';
@@ -45,7 +45,7 @@ export interface Manifest {
   /** Where the agent's mailbox lies in memory; undefined if there is no agent. */
   readonly mailbox: number | undefined;
   /** What clones do by themselves, so that what differs from it is of interest. */
-  readonly baseline: { readonly delta: number; readonly report: Report | undefined };
+  readonly baseline: { readonly delta: number; readonly report?: ReturnType<typeof writeReport> };
 }
 
 /** An image that cannot be used, and why. */

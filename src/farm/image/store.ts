@@ -2,9 +2,6 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageError, type Manifest, readManifest, smallFiles, verifyFile } from './manifest.js';
 
-/** Where images are by default, and all else that outlives a run. */
-export const DEFAULT_STATE = '/var/lib/potemkin';
-
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/i;
 
 /** The frozen images of a machine: a folder each. */

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
-import { parseReport } from '../interest.js';
+import { writeReport } from '../capture-record.js';
 import { Pool } from '../pool.js';
 import { FrozenImage } from '../qemu/frozen-image.js';
 import { identityLetter, frozenPlace } from '../qemu/rehearsal.js';
 import { qemuVersion } from '../qemu/version.js';
+import { askReport } from '../qemu/report.js';
 import { MachineWorkshop } from '../qemu/workshop.js';
 import { ImageError, type Manifest, writeManifest } from './manifest.js';
 
@@ -42,8 +43,8 @@ export async function tryImage(folder: string): Promise<Manifest> {
         if (!(await announced)) throw new Error('it takes on no identity');
       } else await machine.run();
       await setTimeout(ALONE);
-      const report = manifest.mailbox === undefined ? undefined : parseReport(await machine.serial.ask('report'));
-      const tried = { ...manifest, baseline: { delta: machine.memory.delta(), report } };
+      const report = manifest.mailbox === undefined ? {} : { report: writeReport(await askReport(machine)) };
+      const tried = { ...manifest, baseline: { delta: machine.memory.delta(), ...report } };
       await writeManifest(folder, tried);
       return tried;
     } finally {

@@ -2,8 +2,9 @@ import type { Packets } from '../../packet/packets.js';
 import type { Services } from '../../pipeline/element.js';
 import type { BackendListener, CloneAccount, CloneBackend, Identity, PoolMemory } from '../backend.js';
 import { ImageStore } from '../image/store.js';
-import { placeOf } from '../place.js';
+import { allocated } from '../disk-copy.js';
 import { Pool } from '../pool.js';
+import { gatewayOf } from '../wire.js';
 import { Wires } from '../wires.js';
 import { FrozenImage } from './frozen-image.js';
 import type { Machine } from './machine.js';
@@ -40,6 +41,8 @@ interface Guest {
   silent: boolean;
 }
 
+/** Bits of the network that a clone believes to be in: see gatewayOf. */
+const PREFIX = 24;
 /** Milliseconds for a clone to take on its identity. */
 const IDENTITY = 5000;
 /** Seconds in which each clone is looked at once, and in how many parts that is done, so that none takes long. */
@@ -146,7 +149,10 @@ export class QemuBackend implements CloneBackend {
   }
 
   account(id: number): CloneAccount | undefined {
-    return this.guests.get(id)?.machine?.memory.account();
+    const machine = this.guests.get(id)?.machine;
+    if (!machine) return undefined;
+    const { guest, pss, overhead } = machine.memory.account();
+    return { delta: guest, pss, overhead, disk: machine.disk === undefined ? 0 : allocated(machine.disk) };
   }
 
   destroy(id: number): void {
@@ -184,7 +190,8 @@ export class QemuBackend implements CloneBackend {
   /** Lets a machine run and waits until it is who it is to be. */
   private async introduce(machine: Machine, manifest: FrozenImage['manifest'], identity: Identity): Promise<void> {
     const { nursery } = this.workshop;
-    const place = { ...placeOf(identity.address), mac: identity.mac };
+    const { address, mac } = identity;
+    const place = { address, mac, gateway: gatewayOf(address), prefix: PREFIX };
     nursery.move(machine.id, place);
     const announced = nursery.announced(machine.id, IDENTITY);
     machine.post(manifest.mailbox!, identityLetter(manifest, identity, place, true));

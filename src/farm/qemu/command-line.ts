@@ -1,6 +1,7 @@
-import { formatMac, GATEWAY_MAC } from '../wire.js';
+import { GATEWAY_MAC } from '../wire.js';
 import type { Recipe } from '../image/recipe.js';
 import type { Accelerator } from './accelerator.js';
+import type { Shown } from './launcher.js';
 
 export const QEMU = '/usr/bin/qemu-system-x86_64';
 
@@ -20,6 +21,15 @@ export interface Hardware extends Pick<Recipe, 'memory' | 'machine' | 'cpu' | 'n
   readonly kernel: boolean;
   /** Formats of its disk's layers, the base first; empty if it has none. */
   readonly disks: readonly ('raw' | 'qcow2')[];
+}
+
+/** What of the host's files QEMU sees. */
+export function shownToQemu(accelerator: Accelerator): Shown {
+  return {
+    data: ['/usr/share/qemu', '/usr/share/seabios', '/etc/ld.so.cache'],
+    programs: [QEMU, '/lib64', '/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu'],
+    devices: ['/dev/null', '/dev/urandom', ...(accelerator === 'kvm' ? ['/dev/kvm'] : [])],
+  };
 }
 
 /** What system calls QEMU may still make: see `-sandbox` in qemu(1). */
@@ -48,9 +58,9 @@ function hardware({ memory, machine, cpu, nic, smbios, accelerator, kernel, disk
     ...['-chardev', `socket,id=qmp,fd=${FD.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=serial,fd=${FD.serial}`, '-serial', 'chardev:serial'],
     ...['-netdev', `dgram,id=nic,local.type=fd,local.str=${FD.nic}`],
-    ...['-device', `${nic},netdev=nic,romfile=,mac=${formatMac(FROZEN_MAC)}`],
+    ...['-device', `${nic},netdev=nic,romfile=,mac=${[...FROZEN_MAC].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`],
     ...MIGRATION,
-    ...smbios.flatMap((text) => ['-smbios', text]),
+    ...smbios.flatMap((text: string) => ['-smbios', text]),
     ...(kernel ? ['-kernel', path(FD.kernel), '-initrd', path(FD.initramfs)] : []),
     ...layers,
     ...(disks.length > 0 ? ['-device', `ide-hd,drive=disk${disks.length - 1}`] : []),

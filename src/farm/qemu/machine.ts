@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { native } from '../../native/addon.js';
 import type { ReferenceImage } from '../pool.js';
 import { ProcessMemory } from '../process-memory.js';
+import { Wires } from '../wires.js';
 import { FD } from './command-line.js';
 import type { Launcher, Limits } from './launcher.js';
 import { LETTER_AT, type Letter, REQUEST_AT, writeLetter } from './mailbox.js';
@@ -25,6 +26,8 @@ export interface MachineOrder {
   readonly memory: ReferenceImage;
   /** Descriptors it inherits from FD.state on. They stay the caller's. */
   readonly files: readonly number[];
+  /** The top layer of its disk, one of the files, if it has one. */
+  readonly disk?: number;
   readonly limits: Limits;
 }
 
@@ -38,10 +41,13 @@ export class Machine {
   readonly serial: SerialPort;
   /** Our end of its NIC: a descriptor that belongs to this object until somebody takes it. */
   private nic: number;
+  /** The top layer of its disk, undefined if it has none. */
+  readonly disk: number | undefined;
   private readonly reference: ReferenceImage;
   private readonly launcher: Launcher;
   private own: ProcessMemory | undefined;
   private letters = 0;
+  private killed = false;
 
   private constructor(launcher: Launcher, order: MachineOrder, pid: number, ends: readonly [number, number, number]) {
     this.launcher = launcher;
@@ -53,11 +59,12 @@ export class Machine {
     this.serial = new SerialPort(ends[1]);
     this.nic = ends[2];
     this.reference = order.memory;
+    this.disk = order.disk === undefined ? undefined : native.duplicate(order.disk);
   }
 
   /** @throws {Error} if it does not start. */
   static async start(launcher: Launcher, order: MachineOrder): Promise<Machine> {
-    const pairs = [native.streamPair(), native.streamPair(), native.framePair()];
+    const pairs = [native.streamPair(), native.streamPair(), Wires.pair()];
     const ours = pairs.map(([end]) => end) as [number, number, number];
     const theirs = pairs.map(([, end]) => end);
     try {
@@ -132,10 +139,13 @@ export class Machine {
 
   /** Ends it at once. May be called again. */
   kill(): void {
+    if (this.killed) return;
+    this.killed = true;
     this.launcher.kill(this.id);
     this.qmp.close();
     this.serial.close();
     this.own?.close();
     if (this.nic >= 0) closeSync(this.takeNic());
+    if (this.disk !== undefined) closeSync(this.disk);
   }
 }

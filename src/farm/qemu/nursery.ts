@@ -1,7 +1,7 @@
 import { native } from '../../native/addon.js';
 import { Packets } from '../../packet/packets.js';
 import { PROTOCOL } from '../../packet/protocol.js';
-import { answerDhcp } from '../dhcp.js';
+import { answerDhcp, isDhcp } from '../dhcp.js';
 import { announces, answerArp, ETHERTYPE, etherType, frame, unframe } from '../wire.js';
 import { Wires } from '../wires.js';
 
@@ -139,7 +139,8 @@ export class Nursery {
     const answered =
       type === ETHERTYPE.arp
         ? answerArp(packets, row, place.address, place.mac)
-        : type === ETHERTYPE.ipv4 && answerDhcp(packets, row, place.address, place.mac);
+        : type === ETHERTYPE.ipv4 && isDhcp(packets, row, place.address) &&
+          answerDhcp(packets, row, place.address) === 'answered';
     if (answered) this.sendRow(id, row);
   }
 

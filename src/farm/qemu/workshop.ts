@@ -1,6 +1,5 @@
 import { closeSync } from 'node:fs';
-import { cloneArguments, QEMU } from './command-line.js';
-import { diskOverlay } from './disk.js';
+import { cloneArguments, QEMU, shownToQemu } from './command-line.js';
 import type { FrozenImage } from './frozen-image.js';
 import { Launcher } from './launcher.js';
 import { Machine } from './machine.js';
@@ -18,6 +17,9 @@ export interface WorkshopOptions {
   /** One could not be made. */
   onFailure(image: string, reason: string): void;
 }
+
+/** Bytes that a clone may write to its disk. They are memory. */
+const DISK = 2 ** 30;
 
 /** Where machines are made from images: started, restored and rehearsed. */
 export class MachineWorkshop implements Workshop<Machine> {
@@ -37,7 +39,10 @@ export class MachineWorkshop implements Workshop<Machine> {
 
   /** @throws {Error} if machines cannot be jailed here. */
   async open(): Promise<void> {
-    this.launcher = await Launcher.start({ onEnd: (id, reason) => this.ended(id, reason) });
+    const { machines } = this.options;
+    const kvm = this.images.some(({ manifest }) => manifest.hardware.accelerator === 'kvm');
+    const shown = shownToQemu(kvm ? 'kvm' : 'tcg');
+    this.launcher = await Launcher.start({ shown, slots: machines, onEnd: (id, reason) => this.ended(id, reason) });
   }
 
   async close(): Promise<void> {
@@ -71,7 +76,8 @@ export class MachineWorkshop implements Workshop<Machine> {
         argv: [QEMU, ...cloneArguments(manifest.hardware)],
         memory,
         files,
-        limits: { memory: manifest.hardware.memory + this.options.overhead },
+        ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
+        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
       });
       this.running.set(id, machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));

@@ -305,6 +305,8 @@ t.test('a clone with another address inside cannot use its outer one, nor header
     [at('10.0.0.1')],
   );
   t.same(farm.drops(), { spoofed: 1, untranslatable: 1 });
+});
+
 t.test('clones and universes are listed as JSON lines', async (t) => {
   const farm = await bench(t);
   const universe = farm.begin('10.0.0.1');

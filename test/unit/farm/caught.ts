@@ -23,6 +23,7 @@ export function chain(...addresses: string[]): Universe {
       id: i + 1,
       universe,
       address,
+      inside: address,
       image: 0,
       mac: cloneMac(i + 1),
       parent,

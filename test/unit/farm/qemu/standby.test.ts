@@ -68,7 +68,7 @@ t.test('who asks gets one that stands by, and it is replaced', async (t) => {
 });
 
 t.test('who finds none gets the next one that is started, prepared or not', async (t) => {
-  const { pool, finish, take, taken, starting, preparing } = rig({ least: 0 });
+  const { finish, take, taken, starting, preparing } = rig({ least: 0 });
   take();
   take();
   t.equal(starting.length, 2);
@@ -134,7 +134,7 @@ t.test('in quiet times machines are made at a bounded rate', async (t) => {
 });
 
 t.test('where somebody waits is where the next machine is made', async (t) => {
-  const { pool, take, starting } = rig({ least: 4, builders: 1 }, 3);
+  const { take, starting } = rig({ least: 4, builders: 1 }, 3);
   take(2);
   t.same(
     starting.map(({ image }) => image),

@@ -87,7 +87,9 @@ void DropPrivileges(const Jail& jail) {
   for (const std::string& argument : jail.launch.arguments)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  char* const environment[] = {nullptr};
+  // QEMU touches thousands of pages before it runs. With large pages for its heap it needs a third less time.
+  char tunables[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
+  char* const environment[] = {tunables, nullptr};
   execve(arguments[0], arguments.data(), environment);
   Give(jail, "executing the program");
 }

@@ -15,7 +15,7 @@ namespace potemkin::launcher {
 inline constexpr int kFirstPlace = 3;
 
 // Moves the launcher's socket out of the places that descriptors of a launch will get, and occupies these, so
-// that nothing that the launcher opens later is in the way. To be called in the new root.
+// that nothing that the launcher opens later is in the way. To be called before anything is opened.
 Fd ReservePlaces(Fd socket);
 
 // All are the launcher's; the new process has copies.

@@ -23,6 +23,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "launcher/jail.h"
 #include "launcher/root.h"
@@ -92,7 +93,7 @@ int Try(Function&& function) {
   return 1;
 }
 
-int Serve(Options& options) {
+int Serve(Options& options, Fd socket) {
   prctl(PR_SET_NAME, "potemkin-server");
   // Should the guard alone be killed. If that was before this call, the daemon sees it end and closes the
   // socket.
@@ -102,7 +103,6 @@ int Serve(Options& options) {
   if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0) Fail("making namespaces");
   if (sethostname("machine", 7) != 0) Fail("setting the host name");
   EnterRoot(options.shown);
-  Fd socket = ReservePlaces(Fd(kFirstPlace));
   Server(std::move(socket), std::move(hostProcess), options.users, std::move(options.groups)).Run();
   return 0;
 }
@@ -122,6 +122,7 @@ int Guard(pid_t server, const sigset_t& signals) {
 }
 
 int Run(int count, char** words) {
+  Fd socket = ReservePlaces(Fd(kFirstPlace));
   Options options = ReadOptions(count, words);
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -147,10 +148,10 @@ int Run(int count, char** words) {
   if (server == 0) {
     sigprocmask(SIG_SETMASK, &before, nullptr);
     // Not exit: what is to be flushed or destroyed is the guard's.
-    _exit(Try([&] { return Serve(options); }));
+    _exit(Try([&] { return Serve(options, std::move(socket)); }));
   }
   // Only the server may keep the socket open.
-  close(kFirstPlace);
+  socket = Fd();
   return Guard(server, signals);
 }
 

@@ -118,9 +118,11 @@ void EnterRoot(const Shown& shown) {
 bool MountProc() {
   constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   if (mount("proc", "/proc", "proc", kFlags, "subset=pid") != 0) return false;
-  // Should memory be short, the kernel is to end a machine and not the daemon.
-  const Fd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (score.get() < 0 || write(score.get(), "500", 3) != 3) return false;
+  {
+    // Should memory be short, the kernel is to end a machine and not the daemon.
+    const Fd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (score.get() < 0 || write(score.get(), "500", 3) != 3) return false;
+  }
   return mount(nullptr, "/proc", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | kFlags, nullptr) == 0;
 }
 

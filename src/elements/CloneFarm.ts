@@ -20,7 +20,11 @@ const spec = {
   inputs: { in: 'packets for clones: of a known flow, or with the image that is to play the address' },
   outputs: { out: 'what clones send' },
   config: {
-    backend: choice(['qemu', 'simulated'], 'simulated', 'Where clones come from: real machines, or a small network stack each.'),
+    backend: choice(
+      ['qemu', 'simulated'],
+      'simulated',
+      'Where clones come from: real machines, or a small network stack each.',
+    ),
     images: configFile('images', 'Folder with the profiles of simulated images. Real ones are in the state folder.'),
     memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),

@@ -55,14 +55,27 @@ export async function freeze(folder: string, name: string, accelerator: Accelera
   try {
     const memory = pool.createImage(bytes);
     const role = { name, address, files, warm };
-    const mailbox = await bootAndSave(folder, recipe, { ...hardware, disks: hardware.disks.slice(0, 2) }, memory, role, say);
+    const mailbox = await bootAndSave(
+      folder,
+      recipe,
+      { ...hardware, disks: hardware.disks.slice(0, 2) },
+      memory,
+      role,
+      say,
+    );
     memory.seal();
     say('writing its memory');
     await saveMemory(memory, file(FILES.memory));
     if (kernel) await writeFile(file(FILES.stub), stubOf(await readFile(file(FILES.kernel))), { mode: 0o644 });
     const describe = (part: string) => describeFile(folder, part);
     const manifest: Manifest = {
-      ...{ name, frozen: new Date().toISOString(), source: await digestSources(sourcesIn(folder)), qemu, processor: processor() },
+      ...{
+        name,
+        frozen: new Date().toISOString(),
+        source: await digestSources(sourcesIn(folder)),
+        qemu,
+        processor: processor(),
+      },
       ...{ hardware, identity, address, files, warm, mailbox },
       memory: await describe(FILES.memory),
       state: await describe(FILES.state),
@@ -95,8 +108,10 @@ async function bootAndSave(
   const launcher = await Launcher.start({ shown, slots: 1, onEnd: (_id, reason) => end(reason) });
   const nursery = new Nursery();
   const boot = hardware.kernel ? [FILES.kernel, FILES.initramfs] : [];
+  const state = openSync(join(folder, FILES.state), 'w', 0o600);
+  // A reference has nothing to be restored from, but what comes behind has its number.
   const open = [
-    openSync(join(folder, FILES.state), 'w+', 0o600),
+    state,
     ...boot.map((part) => openSync(join(folder, part), 'r')),
     ...hardware.disks.map((_, i) => openSync(join(folder, i === 0 ? FILES.disk : FILES.layer), i === 0 ? 'r' : 'r+')),
   ];
@@ -110,7 +125,7 @@ async function bootAndSave(
       const failed = ended.then((reason) => {
         throw new ImageError(`the machine ended: ${reason}`);
       });
-      const done = prepareAndSave(machine, recipe, memory, role, nursery, say);
+      const done = prepareAndSave(machine, state, recipe, memory, role, nursery, say);
       return await Promise.race([done, failed]);
     } finally {
       machine.kill();
@@ -124,6 +139,7 @@ async function bootAndSave(
 
 async function prepareAndSave(
   machine: Machine,
+  state: number,
   recipe: Recipe,
   memory: ReferenceImage,
   role: Omit<Role, 'mailbox'>,
@@ -137,7 +153,7 @@ async function prepareAndSave(
   await setTimeout(REST);
   say('freezing');
   await machine.pause();
-  await machine.save();
+  await machine.save(state);
   return mailbox;
 }
 

@@ -40,7 +40,8 @@ async function copyIn(from: string, to: string): Promise<void> {
  */
 export async function buildImage(store: ImageStore, name: string, recipeFile: string, say: Say): Promise<void> {
   const recipe = await readRecipe(recipeFile);
-  if (recipe.disk !== undefined) throw new ImageError(`${recipeFile}: this machine boots from a disk; use potemkin image import`);
+  if (recipe.disk !== undefined)
+    throw new ImageError(`${recipeFile}: this machine boots from a disk; use potemkin image import`);
   const built = await buildInitramfs(recipe, { progress: say });
   await replaceImage(store, name, async (folder) => {
     await copyIn(recipeFile, join(folder, FILES.recipe));
@@ -53,9 +54,16 @@ export async function buildImage(store: ImageStore, name: string, recipeFile: st
  * Takes a disk in, of which the image is to be frozen. The file itself is copied.
  * @throws {ImageError} if it is no disk, or the recipe is for another kind of machine
  */
-export async function importImage(store: ImageStore, name: string, recipeFile: string, disk: string, say: Say): Promise<void> {
+export async function importImage(
+  store: ImageStore,
+  name: string,
+  recipeFile: string,
+  disk: string,
+  say: Say,
+): Promise<void> {
   const recipe = await readRecipe(recipeFile);
-  if (recipe.disk === undefined) throw new ImageError(`${recipeFile}: there is no disk in this recipe; use potemkin image build`);
+  if (recipe.disk === undefined)
+    throw new ImageError(`${recipeFile}: there is no disk in this recipe; use potemkin image build`);
   const { format, bytes } = await inspectDisk(disk);
   say(`copying ${disk}, a ${format} disk of ${Math.ceil(bytes / 2 ** 20)} MiB`);
   await replaceImage(store, name, async (folder) => {
@@ -67,7 +75,8 @@ export async function importImage(store: ImageStore, name: string, recipeFile: s
 /** Freezes an image that was built or imported, or freezes it anew. @throws {ImageError} */
 export async function freezeImage(store: ImageStore, name: string, say: Say): Promise<Manifest> {
   const from = store.path(name);
-  if (!existsSync(join(from, FILES.recipe))) throw new ImageError(`${from}: there is no image to freeze; build or import it first`);
+  if (!existsSync(join(from, FILES.recipe)))
+    throw new ImageError(`${from}: there is no image to freeze; build or import it first`);
   const kernel = join(from, FILES.kernel);
   const { accelerator, reason } = await chooseAccelerator(existsSync(kernel) ? kernel : undefined);
   say(`accelerator ${accelerator}: ${reason}`);

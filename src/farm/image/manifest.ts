@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Hardware } from '../qemu/command-line.js';
 import type { writeReport } from '../capture-record.js';
+import type { Hardware } from '../qemu/command-line.js';
 import type { Recipe } from './recipe.js';
 
 export const MANIFEST = 'manifest.json';
@@ -90,7 +90,10 @@ const digestOf = (text: string) => createHash('sha256').update(text).digest('hex
 /** Writes a manifest, guarded by a digest of its own. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const text = JSON.stringify(manifest);
-  await writeFile(join(folder, MANIFEST), `${JSON.stringify({ format: FORMAT, digest: digestOf(text), image: manifest }, null, 2)}\n`);
+  await writeFile(
+    join(folder, MANIFEST),
+    `${JSON.stringify({ format: FORMAT, digest: digestOf(text), image: manifest }, null, 2)}\n`,
+  );
 }
 
 /** @throws {ImageError} if there is none, or it is damaged or of another format. */
@@ -108,7 +111,8 @@ export async function readManifest(folder: string): Promise<Manifest> {
   } catch (error) {
     return refuse(`damaged: ${(error as Error).message}`);
   }
-  if (found.format !== FORMAT) refuse(`expected format ${FORMAT}, found ${String(found.format)}; freeze the image again`);
+  if (found.format !== FORMAT)
+    refuse(`expected format ${FORMAT}, found ${String(found.format)}; freeze the image again`);
   if (found.digest !== digestOf(JSON.stringify(found.image))) refuse('damaged: its digest is another');
   return found.image as Manifest;
 }

@@ -23,7 +23,10 @@ export class ImageStore {
   async names(): Promise<string[]> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const entries = await readdir(this.folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && NAME.test(entry.name)).map(({ name }) => name).sort();
+    return entries
+      .filter((entry) => entry.isDirectory() && NAME.test(entry.name))
+      .map(({ name }) => name)
+      .sort();
   }
 
   /** @throws {ImageError} */

@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { writeReport } from '../capture-record.js';
 import { Pool } from '../pool.js';
 import { FrozenImage } from '../qemu/frozen-image.js';
-import { identityLetter, frozenPlace } from '../qemu/rehearsal.js';
-import { qemuVersion } from '../qemu/version.js';
+import { frozenPlace, identityLetter } from '../qemu/rehearsal.js';
 import { askReport } from '../qemu/report.js';
+import { qemuVersion } from '../qemu/version.js';
 import { MachineWorkshop } from '../qemu/workshop.js';
 import { ImageError, type Manifest, writeManifest } from './manifest.js';
 

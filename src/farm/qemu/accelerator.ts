@@ -21,9 +21,22 @@ const CONSOLE = 1 << 20;
 
 /** Whether a kernel without anything to run boots to its end. */
 export function boots(kernel: string, accelerator: Accelerator, milliseconds = PATIENCE): Promise<boolean> {
-  const machine = ['-machine', `pc,accel=${accelerator}`, '-m', '128', '-nodefaults', '-no-user-config', '-display', 'none'];
+  const machine = [
+    '-machine',
+    `pc,accel=${accelerator}`,
+    '-m',
+    '128',
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+  ];
   const guest = ['-kernel', kernel, '-append', 'console=ttyS0 panic=0', '-serial', 'stdio', '-no-reboot'];
-  const child = spawn(QEMU, [...machine, ...guest], { stdio: ['ignore', 'pipe', 'ignore'], timeout: milliseconds, killSignal: 'SIGKILL' });
+  const child = spawn(QEMU, [...machine, ...guest], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: milliseconds,
+    killSignal: 'SIGKILL',
+  });
   return new Promise((resolve) => {
     let console = '';
     child.stdout.setEncoding('latin1').on('data', (piece: string) => {

@@ -1,8 +1,8 @@
 import type { Packets } from '../../packet/packets.js';
 import type { Services } from '../../pipeline/element.js';
 import type { BackendListener, CloneAccount, CloneBackend, Identity, PoolMemory } from '../backend.js';
-import { ImageStore } from '../image/store.js';
 import { allocated } from '../disk-copy.js';
+import { ImageStore } from '../image/store.js';
 import { Pool } from '../pool.js';
 import { gatewayOf } from '../wire.js';
 import { Wires } from '../wires.js';
@@ -78,7 +78,8 @@ export class QemuBackend implements CloneBackend {
   /** @throws {ImageError} if an image is missing, damaged or frozen by another QEMU; {Error} if there can be no jails. */
   async start(listener: BackendListener, images: readonly string[]): Promise<void> {
     const { services, standby, state, machines, overhead, warn } = this.options;
-    if (services.clock.virtual) throw new Error('BACKEND qemu cannot run on the time of a capture: its machines are real');
+    if (services.clock.virtual)
+      throw new Error('BACKEND qemu cannot run on the time of a capture: its machines are real');
     this.listener = listener;
     const store = new ImageStore(state);
     const qemu = await qemuVersion();

@@ -66,7 +66,9 @@ function hierarchies(mountinfo: string): Hierarchy[] {
     const [type, , options = ''] = after?.split(' ') ?? [];
     if (mount === undefined || (type !== 'cgroup' && type !== 'cgroup2')) return [];
     const there =
-      type === 'cgroup' ? options.split(',') : readFileSync(join(mount, 'cgroup.controllers'), 'utf8').trim().split(' ');
+      type === 'cgroup'
+        ? options.split(',')
+        : readFileSync(join(mount, 'cgroup.controllers'), 'utf8').trim().split(' ');
     const controllers = CONTROLLERS.filter((name) => there.includes(name));
     return controllers.length === 0 ? [] : [{ version: type === 'cgroup' ? 1 : 2, mount, controllers }];
   });
@@ -134,7 +136,9 @@ export class Cgroups {
 
   /** Which limits are in force, in a line. */
   describe(): string {
-    const limited = this.folders.flatMap(({ version, controllers }) => controllers.map((name) => `${name} (v${version})`));
+    const limited = this.folders.flatMap(({ version, controllers }) =>
+      controllers.map((name) => `${name} (v${version})`),
+    );
     const missing = CONTROLLERS.filter((name) => !this.folders.some(({ controllers }) => controllers.includes(name)));
     const why = this.refusals.length > 0 ? `: ${this.refusals.join('; ')}` : '';
     const without = missing.length > 0 ? `; not limited: ${missing.join(', ')}${why}` : '';

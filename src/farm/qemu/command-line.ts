@@ -1,5 +1,5 @@
-import { GATEWAY_MAC } from '../wire.js';
 import type { Recipe } from '../image/recipe.js';
+import { GATEWAY_MAC } from '../wire.js';
 import type { Accelerator } from './accelerator.js';
 import type { Shown } from './launcher.js';
 
@@ -37,10 +37,10 @@ const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 const path = (fd: number) => `/proc/self/fd/${fd}`;
 
-/** Memory stays out of the devices' state, and nobody announces himself who does not yet have his address. */
-const MIGRATION = ['x-ignore-shared=on', 'announce-rounds=0'].flatMap((text) => ['-global', `migration.${text}`]);
-
-function hardware({ memory, machine, cpu, nic, smbios, accelerator, kernel, disks }: Hardware, share: boolean): string[] {
+function hardware(
+  { memory, machine, cpu, nic, smbios, accelerator, kernel, disks }: Hardware,
+  share: boolean,
+): string[] {
   const firstDisk = kernel ? FD.initramfs + 1 : FD.kernel;
   const layers = disks.flatMap((format, i) => {
     const top = i === disks.length - 1;
@@ -48,18 +48,33 @@ function hardware({ memory, machine, cpu, nic, smbios, accelerator, kernel, disk
     return [
       ...['-add-fd', `fd=${firstDisk + i},set=${i + 1}`],
       ...['-blockdev', `driver=file,node-name=file${i},filename=/dev/fdset/${i + 1},locking=off,${mode}`],
-      ...['-blockdev', `driver=${format},node-name=disk${i},file=file${i},${mode}${i > 0 ? `,backing=disk${i - 1}` : ''}`],
+      ...[
+        '-blockdev',
+        `driver=${format},node-name=disk${i},file=file${i},${mode}${i > 0 ? `,backing=disk${i - 1}` : ''}`,
+      ],
     ];
   });
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-sandbox', SANDBOX],
-    ...['-machine', `${machine},accel=${accelerator},memory-backend=memory,vmport=off`, '-cpu', cpu, '-m', `${memory >> 20}M`],
-    ...['-object', `memory-backend-file,id=memory,size=${memory},mem-path=${path(FD.memory)},share=${share ? 'on' : 'off'}`],
+    ...[
+      '-machine',
+      `${machine},accel=${accelerator},memory-backend=memory,vmport=off`,
+      '-cpu',
+      cpu,
+      '-m',
+      `${memory >> 20}M`,
+    ],
+    ...[
+      '-object',
+      `memory-backend-file,id=memory,size=${memory},mem-path=${path(FD.memory)},share=${share ? 'on' : 'off'}`,
+    ],
     ...['-chardev', `socket,id=qmp,fd=${FD.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=serial,fd=${FD.serial}`, '-serial', 'chardev:serial'],
     ...['-netdev', `dgram,id=nic,local.type=fd,local.str=${FD.nic}`],
-    ...['-device', `${nic},netdev=nic,romfile=,mac=${[...FROZEN_MAC].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`],
-    ...MIGRATION,
+    ...[
+      '-device',
+      `${nic},netdev=nic,romfile=,mac=${[...FROZEN_MAC].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,
+    ],
     ...smbios.flatMap((text: string) => ['-smbios', text]),
     ...(kernel ? ['-kernel', path(FD.kernel), '-initrd', path(FD.initramfs)] : []),
     ...layers,
@@ -72,7 +87,7 @@ export function referenceArguments(shape: Hardware, append: string): string[] {
   return [...hardware(shape, true), ...(shape.kernel ? ['-append', append] : [])];
 }
 
-/** A clone: its memory is a private copy of the file, its devices are restored from FD.state, and it stands still. */
+/** A clone: its memory is a private copy of the file, its devices wait to be restored, and it stands still. */
 export function cloneArguments(shape: Hardware): string[] {
-  return [...hardware(shape, false), '-S', '-incoming', `fd:${FD.state}`];
+  return [...hardware(shape, false), '-S', '-incoming', 'defer'];
 }

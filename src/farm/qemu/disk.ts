@@ -14,7 +14,9 @@ async function qemuImg(args: readonly string[]): Promise<string> {
     return (await run(QEMU_IMG, args, { encoding: 'utf8' })).stdout;
   } catch (error) {
     const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
-    throw new ImageError(code === 'ENOENT' ? `${QEMU_IMG} is missing (Debian package qemu-utils)` : stderr?.trim() || message);
+    throw new ImageError(
+      code === 'ENOENT' ? `${QEMU_IMG} is missing (Debian package qemu-utils)` : stderr?.trim() || message,
+    );
   }
 }
 
@@ -25,9 +27,12 @@ async function qemuImg(args: readonly string[]): Promise<string> {
 export async function inspectDisk(file: string): Promise<{ format: DiskFormat; bytes: number }> {
   const info = JSON.parse(await qemuImg(['info', '--output=json', '--', file])) as Record<string, unknown>;
   const { format } = info;
-  if (format !== 'raw' && format !== 'qcow2') throw new ImageError(`${file}: expected a raw or qcow2 disk, not ${String(format)}`);
+  if (format !== 'raw' && format !== 'qcow2')
+    throw new ImageError(`${file}: expected a raw or qcow2 disk, not ${String(format)}`);
   if (info['backing-filename'] !== undefined || info['format-specific'] === 'data-file') {
-    throw new ImageError(`${file}: it refers to another file, ${String(info['backing-filename'])}; make one disk of both first`);
+    throw new ImageError(
+      `${file}: it refers to another file, ${String(info['backing-filename'])}; make one disk of both first`,
+    );
   }
   return { format, bytes: info['virtual-size'] as number };
 }

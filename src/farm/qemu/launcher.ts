@@ -142,7 +142,16 @@ export class Launcher {
     if (this.failure) return Promise.reject(this.failure);
     const { memory, fileBytes } = limits;
     const settings = this.cgroups.settings({ memory, processes: PROCESSES, processors: PROCESSORS });
-    const request = { id, slot, argv, files: FILES, processes: PROCESSES, fileBytes, descriptors: fds.length, settings };
+    const request = {
+      id,
+      slot,
+      argv,
+      files: FILES,
+      processes: PROCESSES,
+      fileBytes,
+      descriptors: fds.length,
+      settings,
+    };
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
       this.outbox.push({ bytes: launchMessage(request), fds: Int32Array.from(fds) });

@@ -1,18 +1,22 @@
 import { closeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { getSystemErrorName } from 'node:util';
 import { native } from '../../native/addon.js';
 import type { ReferenceImage } from '../pool.js';
 import { ProcessMemory } from '../process-memory.js';
 import { Wires } from '../wires.js';
 import { FD } from './command-line.js';
 import type { Launcher, Limits } from './launcher.js';
-import { LETTER_AT, type Letter, REQUEST_AT, writeLetter } from './mailbox.js';
+import { LETTER_AT, type Letter, REQUEST_AT, readOutcome, writeLetter } from './mailbox.js';
 import { Qmp } from './qmp.js';
 import { SerialPort } from './serial.js';
 
 /** Milliseconds between two looks whether the devices are restored, and how long that may take. */
 const LOOK = 1;
 const PATIENCE = 10_000;
+
+/** Memory that is a file of its own is not part of the devices' state. */
+const WITHOUT_MEMORY = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
 
 export interface MachineOrder {
   /** No two machines of a launcher have the same. */
@@ -85,8 +89,16 @@ export class Machine {
     return this.own;
   }
 
-  /** Waits until a clone's devices are as they were frozen. @throws {Error} if they are not in time, or it is gone. */
-  async restored(): Promise<void> {
+  /** Restores a clone's devices from FD.state. @throws {Error} if that takes too long, or it is gone. */
+  async restore(): Promise<void> {
+    // All at once: they are done in this order.
+    const told = [
+      this.qmp.execute('migrate-set-capabilities', WITHOUT_MEMORY),
+      // Nobody announces himself who does not have his address yet.
+      this.qmp.execute('migrate-set-parameters', { 'announce-rounds': 0 }),
+      this.qmp.execute('migrate-incoming', { uri: `fd:${FD.state}` }),
+    ];
+    await Promise.all(told);
     for (const since = performance.now(); ; await setTimeout(LOOK)) {
       const { status } = (await this.qmp.execute('query-status')) as { status: string };
       if (status === 'paused') break;
@@ -104,9 +116,11 @@ export class Machine {
     await this.qmp.execute('stop');
   }
 
-  /** Writes the state of a reference's devices into FD.state, and ends it. It must stand still. */
-  async save(): Promise<void> {
-    await this.qmp.execute('migrate', { uri: `fd:${FD.state}` });
+  /** Writes the state of a reference's devices into a file. It must stand still, and does nothing more afterwards. */
+  async save(file: number): Promise<void> {
+    await this.qmp.execute('migrate-set-capabilities', WITHOUT_MEMORY);
+    await this.qmp.giveDescriptor('state', file);
+    await this.qmp.execute('migrate', { uri: 'fd:state' });
     for (;;) {
       const { status } = (await this.qmp.execute('query-migrate')) as { status: string };
       if (status === 'completed') return;
@@ -123,6 +137,15 @@ export class Machine {
     request.writeUInt32LE(++this.letters);
     memory.write(mailbox + LETTER_AT, writeLetter(letter));
     memory.write(mailbox + REQUEST_AT, request);
+  }
+
+  /** What became of the last letter, in words. */
+  outcome(mailbox: number): string {
+    const page = Buffer.alloc(LETTER_AT + 4);
+    (this.own ?? this.reference).read(mailbox, page);
+    const { answer, status } = readOutcome(page);
+    if (answer !== this.letters) return 'its agent does not answer';
+    return status === 0 ? 'its agent has set it' : `its agent failed: ${getSystemErrorName(-status)}`;
   }
 
   /** Gives the NIC away: whoever takes it closes it. */

@@ -10,6 +10,7 @@ export const MAILBOX_BYTES = 4096;
 /** Where the field lies that makes the agent act, and where a letter lies, which must be there before. */
 export const REQUEST_AT = 32;
 export const LETTER_AT = 40;
+const ANSWER_AT = 36;
 
 const AT = {
   status: LETTER_AT,
@@ -29,6 +30,11 @@ const AT = {
 const HOSTNAME = AT.entropy - AT.hostname - 1;
 export const ENTROPY = AT.fileBytes - AT.entropy;
 const FINAL = 1;
+
+/** Which request the agent has done last, and the errno of the step that failed, 0 if none did. */
+export function readOutcome(page: Buffer): { answer: number; status: number } {
+  return { answer: page.readUInt32LE(ANSWER_AT), status: page.readInt32LE(LETTER_AT) };
+}
 
 /** A file that the agent writes. */
 export interface IdentityFile {
@@ -70,7 +76,8 @@ export function writeLetter(letter: Letter): Buffer {
   let at: number = AT.files;
   for (const { path, mode, contents } of letter.files) {
     const end = at + 8 + Buffer.byteLength(path) + contents.length;
-    if (end > MAILBOX_BYTES) throw new RangeError(`the files of an identity take more than ${MAILBOX_BYTES - AT.files} bytes`);
+    if (end > MAILBOX_BYTES)
+      throw new RangeError(`the files of an identity take more than ${MAILBOX_BYTES - AT.files} bytes`);
     page.writeUInt16LE(Buffer.byteLength(path), at);
     page.writeUInt16LE(mode, at + 2);
     page.writeUInt32LE(contents.length, at + 4);

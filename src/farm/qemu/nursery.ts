@@ -86,7 +86,8 @@ export class Nursery {
       unframe(packets, row);
       this.rows[0] = row;
       if (native.ipCheck(packets.bytes, this.rows, 1, 0) > 0) return false;
-      if (packets.proto[row] !== PROTOCOL.tcp || packets.dport[row] !== mine || packets.sport[row] !== port) return false;
+      if (packets.proto[row] !== PROTOCOL.tcp || packets.dport[row] !== mine || packets.sport[row] !== port)
+        return false;
       answer = packets.tcpFlags[row]! & TCP.syn ? 'open' : 'closed';
       if (answer === 'open') {
         const acknowledged = packets.view.getUint32(packets.start[row]! + packets.ipHeader[row]! + 8);
@@ -139,7 +140,8 @@ export class Nursery {
     const answered =
       type === ETHERTYPE.arp
         ? answerArp(packets, row, place.address, place.mac)
-        : type === ETHERTYPE.ipv4 && isDhcp(packets, row, place.address) &&
+        : type === ETHERTYPE.ipv4 &&
+          isDhcp(packets, row, place.address) &&
           answerDhcp(packets, row, place.address) === 'answered';
     if (answered) this.sendRow(id, row);
   }

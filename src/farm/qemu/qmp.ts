@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { native } from '../../native/addon.js';
 
 /** Bytes of one message. What comes from a machine may come from whoever broke out into it. */
 const LONGEST = 1 << 20;
@@ -27,11 +28,15 @@ interface Message {
   readonly error?: { readonly desc?: unknown };
 }
 
+const line = (command: string, parameters: Readonly<Record<string, unknown>> | undefined) =>
+  `${JSON.stringify({ execute: command, ...(parameters && { arguments: parameters }) })}\n`;
+
 /**
  * A connection to QEMU's monitor (docs/interop/qmp-spec.txt of QEMU): commands in order, answers in the same order.
  * Commands may be given before the greeting has come.
  */
 export class Qmp {
+  private readonly fd: number;
   private readonly socket: Socket;
   private readonly pending: Pending[] = [];
   private readonly onEvent: (event: QmpEvent) => void;
@@ -40,6 +45,7 @@ export class Qmp {
 
   /** @param fd a connected stream socket, which is taken over. */
   constructor(fd: number, onEvent: (event: QmpEvent) => void = () => {}) {
+    this.fd = fd;
     this.onEvent = onEvent;
     this.socket = new Socket({ fd, readable: true, writable: true });
     this.socket.setEncoding('latin1');
@@ -59,7 +65,19 @@ export class Qmp {
         return;
       }
       this.pending.push({ command, done, fail });
-      this.socket.write(`${JSON.stringify({ execute: command, ...(parameters && { arguments: parameters }) })}\n`);
+      this.socket.write(line(command, parameters));
+    });
+  }
+
+  /** Hands QEMU a descriptor, which stays the caller's, and gives it a name for later commands. */
+  async giveDescriptor(name: string, fd: number): Promise<void> {
+    // Whatever was written before must have gone.
+    await this.execute('query-name');
+    const bytes = Buffer.from(line('getfd', { fdname: name }));
+    await new Promise((done, fail) => {
+      if (native.sendDescriptors(this.fd, bytes, Int32Array.of(fd)) < bytes.length)
+        fail(new QmpError('getfd: no room'));
+      else this.pending.push({ command: 'getfd', done, fail });
     });
   }
 

@@ -31,7 +31,11 @@ export function identityLetter(
     prefix,
     entropy: randomBytes(ENTROPY),
     time: Date.now(),
-    files: image.files.map(({ path, content, mode }) => ({ path, mode, contents: identityFile(content, identity.hostname) })),
+    files: image.files.map(({ path, content, mode }) => ({
+      path,
+      mode,
+      contents: identityFile(content, identity.hostname),
+    })),
     final,
   };
 }
@@ -50,7 +54,8 @@ export async function practise(machine: Machine, role: Role, nursery: Nursery): 
     if (role.mailbox !== undefined) {
       const announced = nursery.announced(machine.id, PATIENCE);
       machine.post(role.mailbox, identityLetter(role, { ...place, hostname: role.name }, place, false));
-      if (!(await announced)) throw new Error('its agent took on no identity when this was rehearsed');
+      if (!(await announced))
+        throw new Error(`it announced no identity when that was rehearsed: ${machine.outcome(role.mailbox)}`);
     }
     await nursery.ping(machine.id, KNOCK);
     for (const port of role.warm) await nursery.knock(machine.id, port, KNOCK);

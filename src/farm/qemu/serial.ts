@@ -36,7 +36,10 @@ export class SerialPort {
     const lines: string[] = [];
     try {
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no answer to '${question}' in ${PATIENCE / 1000} s`)), PATIENCE);
+        const timer = setTimeout(
+          () => reject(new Error(`no answer to '${question}' in ${PATIENCE / 1000} s`)),
+          PATIENCE,
+        );
         const done = (act: () => void) => {
           clearTimeout(timer);
           act();

@@ -81,7 +81,7 @@ export class MachineWorkshop implements Workshop<Machine> {
       });
       this.running.set(id, machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
-      await machine.restored();
+      await machine.restore();
       return machine;
     } catch (error) {
       const machine = this.running.get(id);

@@ -95,10 +95,14 @@ export class SimulatedBackend implements CloneBackend {
   /** @throws {Error} if there is no image of a name, or one of them is wrong. */
   async start(listener: BackendListener, images: readonly string[]): Promise<void> {
     const { folder } = this.options;
-    const there = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
+    const there = (await readdir(folder))
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => name.slice(0, -SUFFIX.length));
     const missing = images.find((name) => !there.includes(name));
     if (missing !== undefined) {
-      throw new Error(`there is no simulated image '${missing}' in ${folder}; there are ${there.sort().join(', ') || 'none'}`);
+      throw new Error(
+        `there is no simulated image '${missing}' in ${folder}; there are ${there.sort().join(', ') || 'none'}`,
+      );
     }
     const files = images.map((name) => join(folder, `${name}${SUFFIX}`));
     this.profiles = await Promise.all(files.map(async (file) => parseProfile(await readFile(file, 'utf8'), file)));

@@ -41,5 +41,7 @@ t.test('what is too long is cut or refused', async (t) => {
   const files = [{ path: '/etc/big', mode: 0o600, contents: new Uint8Array(3884 - 8 - 8) }];
   t.doesNotThrow(() => writeLetter({ ...letter, files }), 'the last byte is used');
   const more = [{ path: '/etc/big', mode: 0o600, contents: new Uint8Array(3884 - 8 - 7) }];
-  t.throws(() => writeLetter({ ...letter, files: more }), { message: 'the files of an identity take more than 3884 bytes' });
+  t.throws(() => writeLetter({ ...letter, files: more }), {
+    message: 'the files of an identity take more than 3884 bytes',
+  });
 });

@@ -20,7 +20,10 @@ function rig(t: Test) {
   });
   const commands = async (count: number) => {
     while (told.split('\n').length <= count) await new Promise((resolve) => setTimeout(resolve, 1));
-    return told.split('\n').slice(0, count).map((line) => JSON.parse(line) as { execute: string; arguments?: unknown });
+    return told
+      .split('\n')
+      .slice(0, count)
+      .map((line) => JSON.parse(line) as { execute: string; arguments?: unknown });
   };
   const say = (...messages: unknown[]) => {
     monitor.write(messages.map((message) => `${JSON.stringify(message)}\r\n`).join(''));

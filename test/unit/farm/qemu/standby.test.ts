@@ -1,5 +1,5 @@
 import t from 'tap';
-import { StandbyPool, type StandbyOptions, type Workshop } from '../../../../src/farm/qemu/standby.js';
+import { type StandbyOptions, StandbyPool, type Workshop } from '../../../../src/farm/qemu/standby.js';
 import { Clock } from '../../../../src/pipeline/clock.js';
 
 /** Long enough for every promise that is settled to be heard of. */

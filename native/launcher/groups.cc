@@ -11,6 +11,15 @@ namespace {
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
+// The kernel may need a moment until a group whose processes were waited for is empty: how often to try, and
+// how long to wait in between.
+constexpr int kTries = 100;
+constexpr useconds_t kMoment = 10'000;
+
+std::string Name(uint32_t slot) {
+  return "machine" + std::to_string(slot);
+}
+
 // Whether it is gone.
 bool RemoveFolder(const Fd& parent, const std::string& name) {
   return unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
@@ -35,7 +44,15 @@ void Groups::Add(const std::string& path, bool unified) {
   folders_.push_back({std::move(parent), path.substr(slash + 1), std::move(fd), unified});
 }
 
-Entrances Groups::Make(const std::string& name, const std::vector<Setting>& settings) {
+Entrances Groups::Make(uint32_t slot, const std::vector<Setting>& settings) {
+  for (const Setting& setting : settings)
+    if (setting.group >= folders_.size())
+      throw IoError("setting " + setting.file + " of control group " + std::to_string(setting.group) +
+                        " of " + std::to_string(folders_.size()),
+                    EINVAL);
+  const std::string name = Name(slot);
+  // What the machine before has left is this one's now.
+  std::erase(busy_, slot);
   Entrances entrances;
   try {
     for (size_t i = 0; i < folders_.size(); i++) {
@@ -55,29 +72,31 @@ Entrances Groups::Make(const std::string& name, const std::vector<Setting>& sett
       }
     }
   } catch (const IoError&) {
-    Remove(name);
+    Remove(slot);
     throw;
   }
   return entrances;
 }
 
-void Groups::Remove(const std::string& name) {
-  busy_.push_back(name);
-  // The kernel may need a moment until a group whose processes were waited for is empty.
-  std::erase_if(busy_, [this](const std::string& ended) {
+bool Groups::RemoveGroup(const Folder& folder, uint32_t slot) {
+  return RemoveFolder(folder.fd, Name(slot));
+}
+
+void Groups::Remove(uint32_t slot) {
+  busy_.push_back(slot);
+  std::erase_if(busy_, [this](uint32_t ended) {
     return std::all_of(folders_.begin(), folders_.end(),
-                       [&](const Folder& folder) { return RemoveFolder(folder.fd, ended); });
+                       [ended](const Folder& folder) { return RemoveGroup(folder, ended); });
   });
 }
 
-void Groups::Close() {
-  for (int tries = 0; !busy_.empty() && tries < 100; tries++) {
-    const std::string name = busy_.back();
-    busy_.pop_back();
-    Remove(name);
-    if (!busy_.empty()) usleep(1000);
-  }
-  for (const Folder& folder : folders_) RemoveFolder(folder.parent, folder.name);
+void Groups::Clear(uint32_t slots) const {
+  const auto clear = [slots](const Folder& folder) {
+    for (uint32_t slot = 0; slot < slots; slot++) RemoveGroup(folder, slot);
+    return RemoveFolder(folder.parent, folder.name);
+  };
+  for (const Folder& folder : folders_)
+    for (int tries = 0; !clear(folder) && tries < kTries; tries++) usleep(kMoment);
 }
 
 }  // namespace potemkin::launcher

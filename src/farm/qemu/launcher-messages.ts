@@ -107,6 +107,11 @@ function ending(rest: Buffer): string {
   const value = rest.readUInt32LE(1);
   const signal = Object.entries(constants.signals).find(([, each]) => each === value)?.[0] ?? `signal ${value}`;
   const how = rest[0] === 1 ? `killed by ${signal}` : `ended with status ${value}`;
-  const words = rest.subarray(5).toString().trim();
+  // They are the machine's, and go into logs: nothing in them may act on a terminal, or begin a line.
+  const words = rest
+    .subarray(5)
+    .toString()
+    .replace(/\p{C}+/gu, ' ')
+    .trim();
   return words === '' ? how : `${how}: ${words}`;
 }

@@ -29,6 +29,8 @@ export class MachineWorkshop implements Workshop<Machine> {
   private readonly running = new Map<number, Machine>();
   private readonly freeSlots: number[];
   private launcher!: Launcher;
+  private reopening: Promise<void> | undefined;
+  private closed = false;
   private last = 0;
 
   constructor(images: readonly FrozenImage[], options: WorkshopOptions) {
@@ -41,12 +43,15 @@ export class MachineWorkshop implements Workshop<Machine> {
   async open(): Promise<void> {
     const { machines } = this.options;
     const kvm = this.images.some(({ manifest }) => manifest.hardware.accelerator === 'kvm');
-    const shown = shownToQemu(kvm ? 'kvm' : 'tcg');
-    this.launcher = await Launcher.start({ shown, slots: machines, onEnd: (id, reason) => this.ended(id, reason) });
+    this.launcher = await Launcher.start({ shown: shownToQemu(kvm ? 'kvm' : 'tcg'), slots: machines });
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     for (const machine of [...this.running.values()]) this.discard(machine);
+    await this.reopening?.catch(() => {
+      // Whoever wanted a machine hears of it.
+    });
     await this.launcher.close();
     this.nursery.close();
   }
@@ -62,34 +67,17 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   async start(number: number): Promise<Machine> {
-    const image = this.images[number]!;
-    const { manifest, memory } = image;
-    const slot = this.freeSlots.shift();
-    if (slot === undefined) throw new Error(`all ${this.options.machines} machines run`);
-    const id = ++this.last;
-    const files = image.openFiles();
+    await this.reopen();
+    const { manifest } = this.images[number]!;
+    const machine = await this.launch(number);
     try {
-      const machine = await Machine.start(this.launcher, {
-        id,
-        slot,
-        image: number,
-        argv: [QEMU, ...cloneArguments(manifest.hardware)],
-        memory,
-        files,
-        ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
-        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
-      });
-      this.running.set(id, machine);
-      this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
+      this.nursery.admit(machine.id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
       return machine;
     } catch (error) {
-      const machine = this.running.get(id);
-      if (machine) this.discard(machine);
-      else this.freeSlots.push(slot);
-      throw error;
-    } finally {
-      for (const fd of files) closeSync(fd);
+      this.discard(machine);
+      // Why it broke off may be among its last words.
+      throw new Error(`${(error as Error).message} (${await machine.ended})`);
     }
   }
 
@@ -107,10 +95,50 @@ export class MachineWorkshop implements Workshop<Machine> {
     this.options.onFailure(this.images[image]!.manifest.name, reason);
   }
 
-  private ended(id: number, reason: string): void {
-    const machine = this.running.get(id);
-    if (!machine) return;
-    this.running.delete(id);
+  /** Whatever ended the launcher, and with it all machines, does not end the farm. */
+  private async reopen(): Promise<void> {
+    if (this.launcher.alive || this.closed) return;
+    this.reopening ??= this.launcher
+      .close()
+      .then(() => this.open())
+      .finally(() => {
+        this.reopening = undefined;
+      });
+    await this.reopening;
+  }
+
+  private async launch(number: number): Promise<Machine> {
+    const image = this.images[number]!;
+    const { hardware, disks } = image.manifest;
+    const slot = this.freeSlots.shift();
+    if (slot === undefined) throw new Error(`all ${this.options.machines} machines run`);
+    const id = ++this.last;
+    let files: readonly number[] = [];
+    try {
+      files = image.openFiles();
+      const machine = await Machine.start(this.launcher, {
+        id,
+        slot,
+        image: number,
+        argv: [QEMU, ...cloneArguments(hardware)],
+        memory: image.memory,
+        files,
+        ...(disks.length > 0 && { disk: files.at(-1)! }),
+        limits: { memory: hardware.memory + this.options.overhead, fileBytes: DISK },
+      });
+      this.running.set(id, machine);
+      void machine.ended.then((reason) => this.ended(machine, reason));
+      return machine;
+    } catch (error) {
+      this.freeSlots.push(slot);
+      throw error;
+    } finally {
+      for (const fd of files) closeSync(fd);
+    }
+  }
+
+  private ended(machine: Machine, reason: string): void {
+    this.running.delete(machine.id);
     this.freeSlots.push(machine.slot);
     this.discard(machine);
     this.options.onEnd(machine, reason);

@@ -1,5 +1,6 @@
 #include "launcher/groups.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,15 @@ std::string Name(uint32_t slot) {
 // Whether it is gone.
 bool RemoveFolder(const Fd& parent, const std::string& name) {
   return unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+// Removes the folders in a folder.
+void RemoveFolders(const Fd& parent) {
+  DIR* const list = fdopendir(openat(parent.get(), ".", kFolder));
+  if (list == nullptr) return;
+  while (const dirent* entry = readdir(list))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') RemoveFolder(parent, entry->d_name);
+  closedir(list);
 }
 
 void Write(const Fd& group, const Setting& setting) {
@@ -78,25 +88,22 @@ Entrances Groups::Make(uint32_t slot, const std::vector<Setting>& settings) {
   return entrances;
 }
 
-bool Groups::RemoveGroup(const Folder& folder, uint32_t slot) {
-  return RemoveFolder(folder.fd, Name(slot));
-}
-
 void Groups::Remove(uint32_t slot) {
   busy_.push_back(slot);
   std::erase_if(busy_, [this](uint32_t ended) {
     return std::all_of(folders_.begin(), folders_.end(),
-                       [ended](const Folder& folder) { return RemoveGroup(folder, ended); });
+                       [name = Name(ended)](const Folder& folder) { return RemoveFolder(folder.fd, name); });
   });
 }
 
-void Groups::Clear(uint32_t slots) const {
-  const auto clear = [slots](const Folder& folder) {
-    for (uint32_t slot = 0; slot < slots; slot++) RemoveGroup(folder, slot);
-    return RemoveFolder(folder.parent, folder.name);
-  };
-  for (const Folder& folder : folders_)
-    for (int tries = 0; !clear(folder) && tries < kTries; tries++) usleep(kMoment);
+void Groups::Clear() const {
+  for (const Folder& folder : folders_) {
+    for (int tries = 0; tries < kTries; tries++) {
+      RemoveFolders(folder.fd);
+      if (RemoveFolder(folder.parent, folder.name)) break;
+      usleep(kMoment);
+    }
+  }
 }
 
 }  // namespace potemkin::launcher

@@ -31,8 +31,8 @@ class Groups {
   // Removes the groups of a machine whose processes have ended.
   void Remove(uint32_t slot);
 
-  // Removes the groups of so many slots, whose processes have ended, and the folders that they are in.
-  void Clear(uint32_t slots) const;
+  // Removes the groups of all machines, whose processes have ended, and the folders that they are in.
+  void Clear() const;
 
  private:
   struct Folder {
@@ -41,8 +41,6 @@ class Groups {
     Fd fd;
     bool unified;
   };
-
-  static bool RemoveGroup(const Folder& folder, uint32_t slot);
 
   std::vector<Folder> folders_;
   std::vector<uint32_t> busy_;  // of machines that ended, still to be removed

@@ -46,8 +46,8 @@ constexpr timespec kGrace{3, 0};
 // run at the same time have different pids, so unless those are a multiple of kRanges apart no two machines
 // of a host share a user, and with it the kernel's accounts of it.
 constexpr uint32_t kFirstUser = 0x70000000;
-constexpr uint32_t kUsers = 1 << 14;
-constexpr uint32_t kRanges = 1 << 13;
+constexpr uint32_t kUsers = 1 << 15;
+constexpr uint32_t kRanges = 1 << 12;
 
 // Descriptors that the server has for each machine, and for all else.
 constexpr rlim_t kFilesEach = 3;
@@ -175,7 +175,7 @@ int Run(int count, char** words) {
   // Only the server may keep the socket open.
   socket = Fd();
   const int status = Guard(server, signals);
-  options.groups.Clear(options.slots);
+  options.groups.Clear();
   return status;
 }
 

@@ -46,6 +46,8 @@ export class DataPlane {
     this.thread = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: order,
       name: `dataplane-${order.worker}`,
+      // Those that native code makes would be warned of when they are closed.
+      trackUnmanagedFds: false,
     });
     let end: End | undefined;
     let hasStarted = (_started: boolean) => {};

@@ -6,7 +6,8 @@ import { native } from '../../native/addon.js';
 import { Cgroups } from './cgroups.js';
 import { killMessage, launchMessage, Replies, type Reply } from './launcher-messages.js';
 
-const PROGRAM = fileURLToPath(
+/** The program, where the build puts it. */
+export const PROGRAM = fileURLToPath(
   new URL(`../../../../build/${process.env.POTEMKIN_BUILD ?? 'Release'}/potemkin-launcher`, import.meta.url),
 );
 

@@ -68,16 +68,38 @@ export class MachineWorkshop implements Workshop<Machine> {
 
   async start(number: number): Promise<Machine> {
     await this.reopen();
-    const { manifest } = this.images[number]!;
-    const machine = await this.launch(number);
+    const image = this.images[number]!;
+    const { manifest, memory } = image;
+    if (this.freeSlots.length === 0) throw new Error(`all ${this.options.machines} machines run`);
+    const id = ++this.last;
+    const files = image.openFiles();
+    const slot = this.freeSlots.shift()!;
+    let machine: Machine | undefined;
     try {
-      this.nursery.admit(machine.id, machine.copyNic(), frozenPlace(manifest));
+      machine = await Machine.start(this.launcher, {
+        id,
+        slot,
+        image: number,
+        argv: [QEMU, ...cloneArguments(manifest.hardware)],
+        memory,
+        files,
+        ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
+        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
+      });
+      this.adopt(machine);
+      this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
       return machine;
     } catch (error) {
+      if (!machine) {
+        this.freeSlots.push(slot);
+        throw error;
+      }
       this.discard(machine);
       // Why it broke off may be among its last words.
       throw new Error(`${(error as Error).message} (${await machine.ended})`);
+    } finally {
+      for (const fd of files) closeSync(fd);
     }
   }
 
@@ -107,34 +129,10 @@ export class MachineWorkshop implements Workshop<Machine> {
     await this.reopening;
   }
 
-  private async launch(number: number): Promise<Machine> {
-    const image = this.images[number]!;
-    const { hardware, disks } = image.manifest;
-    const slot = this.freeSlots.shift();
-    if (slot === undefined) throw new Error(`all ${this.options.machines} machines run`);
-    const id = ++this.last;
-    let files: readonly number[] = [];
-    try {
-      files = image.openFiles();
-      const machine = await Machine.start(this.launcher, {
-        id,
-        slot,
-        image: number,
-        argv: [QEMU, ...cloneArguments(hardware)],
-        memory: image.memory,
-        files,
-        ...(disks.length > 0 && { disk: files.at(-1)! }),
-        limits: { memory: hardware.memory + this.options.overhead, fileBytes: DISK },
-      });
-      this.running.set(id, machine);
-      void machine.ended.then((reason) => this.ended(machine, reason));
-      return machine;
-    } catch (error) {
-      this.freeSlots.push(slot);
-      throw error;
-    } finally {
-      for (const fd of files) closeSync(fd);
-    }
+  /** Counts it from now on until its end, whoever brings that about. */
+  private adopt(machine: Machine): void {
+    this.running.set(machine.id, machine);
+    void machine.ended.then((reason) => this.ended(machine, reason));
   }
 
   private ended(machine: Machine, reason: string): void {

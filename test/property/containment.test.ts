@@ -26,6 +26,7 @@ const SMALL: readonly [RegExp, string][] = [
   [/ScanFilter\(/, 'ScanFilter(SCANS 16, '],
   [/UniverseTagger\(/, 'UniverseTagger(UNIVERSES 5, '],
   [/CloneFarm\(/, 'CloneFarm(CLONES 6, BINDING 3, WAITING 2, '],
+  [/ExportPolicy\(/, 'ExportPolicy(DECISIONS 8, DESTINATIONS 16, '],
 ];
 const text = SMALL.reduce((graph, [what, by]) => graph.replace(what, by), readFileSync(FILE, 'utf8'));
 

@@ -5,7 +5,15 @@ import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
 const policy: RecyclingPolicy = { idle: 60, keep: 600, life: 10_000, interestingDelta: 1000 };
 
 function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}): CloneRecord {
-  const universe: Universe = { id: 1, source: 1, target: 2, born: 0, clones: new Map(), depth: facts.depth ?? 1 };
+  const universe: Universe = {
+    id: 1,
+    kind: 'closed',
+    source: 1,
+    target: 2,
+    born: 0,
+    clones: new Map(),
+    depth: facts.depth ?? 1,
+  };
   const base = { id, universe, address: id, image: 0, mac: new Uint8Array(6), parent: undefined, depth: 1, born: 0 };
   return { ...base, state: 'live', active: 0, opened: 0, ...facts };
 }

@@ -2,7 +2,7 @@ import { ROWS } from '../../packet/columns.js';
 import type { Packets } from '../../packet/packets.js';
 import type { Reading } from './decisions.js';
 import { AddressLedger, type Ledger, NumberLedger, OneLedger, type Owner } from './ledger.js';
-import { LEVELS, type Level } from './limits.js';
+import { LEVELS, type Level, MOST_LIMITS } from './limits.js';
 import type { Meter } from './meter.js';
 
 /** Clones, and universes, that are counted for at once. */
@@ -30,7 +30,9 @@ export class Counters {
   private readonly looked = new Int32Array(ROWS).fill(UNKNOWN);
   private readonly wanted = new Uint16Array(ROWS);
   private waiting = 0;
-  private readonly slots: number[] = [];
+  /** Of the meters that were last asked: the slot, and what was counted. */
+  private readonly slots = new Int32Array(MOST_LIMITS);
+  private readonly counts = new Float64Array(MOST_LIMITS);
 
   constructor(packets: Packets, destinations: number, seed: Uint8Array) {
     this.packets = packets;
@@ -91,12 +93,17 @@ export class Counters {
     let admitted = true;
     for (let i = 0; i < meters.length; i++) {
       const meter = meters[i]!;
-      const slot = this.slot(meter.limit.level, row, now, owner);
+      // Limits of one level are often next to each other.
+      const slot =
+        i > 0 && meter.limit.level === meters[i - 1]!.limit.level
+          ? this.slots[at + i - 1]!
+          : this.slot(meter.limit.level, row, now, owner);
       this.slots[at + i] = slot;
       // Whoever finds no room for a counter has nothing left.
       const used = slot < 0 ? meter.limit.most : meter.count(slot, now);
+      this.counts[at + i] = used;
       readings?.push({ meter, count: used });
-      if (slot >= 0 && meter.admits(slot, now, this.amount(meter, row))) continue;
+      if (slot >= 0 && meter.admits(slot, used, this.amount(meter, row))) continue;
       if (admitted) {
         this.over = meter;
         this.used = used;
@@ -109,7 +116,10 @@ export class Counters {
 
   /** Counts a packet that was admitted. */
   add(meters: readonly Meter[], at: number, row: number, now: number): void {
-    for (let i = 0; i < meters.length; i++) meters[i]!.add(this.slots[at + i]!, now, this.amount(meters[i]!, row));
+    for (let i = 0; i < meters.length; i++) {
+      const meter = meters[i]!;
+      meter.add(this.slots[at + i]!, now, this.counts[at + i]!, this.amount(meter, row));
+    }
   }
 
   private amount({ limit }: Meter, row: number): number {

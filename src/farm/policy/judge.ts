@@ -1,9 +1,10 @@
 import type { Batch } from '../../packet/batch.js';
+import { ROWS } from '../../packet/columns.js';
 import type { Packets } from '../../packet/packets.js';
 import { VERDICT } from '../../packet/verdict.js';
 import { Counters } from './counters.js';
 import { Decisions, type Reading } from './decisions.js';
-import { loadFacts, makeFacts, type Sender } from './facts.js';
+import { isReply, loadFacts, makeFacts, type Sender } from './facts.js';
 import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
 import type { Meter } from './meter.js';
@@ -75,6 +76,8 @@ export class Judge {
   private number = 0;
   /** The policy before this one, whose flows are not counted again for limits that stayed. */
   private before: { readonly number: number; readonly steps: readonly Step[] } | undefined;
+  /** The step that a row's flow was decided by, as it was found last. */
+  private readonly held: (Step | undefined)[] = new Array(ROWS).fill(undefined);
   /** Decisions of this turn by flow; the flow table does not know them yet. */
   private readonly fresh = new Map<number, number>();
   private readonly outcome: Outcome;
@@ -105,7 +108,12 @@ export class Judge {
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const step = this.holding(row);
-      counters.expect(row, step?.byDestination[protocolClass(packets.proto[row]!)] ?? false);
+      this.held[row] = step;
+      // Nearly every reply is metered by its destination if anything is.
+      const together = step
+        ? step.byDestination[protocolClass(packets.proto[row]!)]!
+        : this.steps.byDestination && isReply(packets.flowState[row]!);
+      counters.expect(row, together);
     }
     counters.look(now);
   }
@@ -126,21 +134,21 @@ export class Judge {
     return packets.fragment[row]! < 2 && packets.length[row]! > packets.payload[row]!;
   }
 
-  /** Whether the flow of a row is decided, before or in this turn; `verdict` then says how. */
+  /** Whether the flow of a row of the batch is decided, before or in this turn; `verdict` then says how. */
   isDecided(row: number): boolean {
     const { packets } = this;
     const fresh = this.fresh.size > 0 ? this.fresh.get(packets.flow[row]!) : undefined;
-    if (fresh !== undefined) {
-      packets.decision[row] = fresh;
-      packets.verdict[row] = this.steps.all[fresh & STEP_MASK]!.verdict;
-    }
-    return this.holding(row) !== undefined;
+    if (fresh === undefined) return this.held[row] !== undefined;
+    packets.decision[row] = fresh;
+    packets.verdict[row] = this.steps.all[fresh & STEP_MASK]!.verdict;
+    this.held[row] = this.holding(row);
+    return this.held[row] !== undefined;
   }
 
-  /** Counts a packet of a decided flow. @returns the outcome if it is over a limit, else nothing. */
+  /** Counts a packet of a flow of which isDecided() was true. @returns the outcome if it is over a limit, else nothing. */
   meter(row: number, now: number): Outcome | undefined {
     const { packets, outcome, counters } = this;
-    const step = this.steps.all[packets.decision[row]! & STEP_MASK]!;
+    const step = this.held[row]!;
     const meters = step.each[protocolClass(packets.proto[row]!)]!;
     if (meters.length === 0) return undefined;
     if (counters.admit(meters, 0, row, now)) {

@@ -19,6 +19,9 @@ const PERIODS: Readonly<Record<string, number>> = { second: 1, minute: 60, hour:
 /** Distinct destinations that one counter can tell apart. */
 const DESTINATIONS = 4096;
 
+/** Limits that one verdict can have. */
+export const MOST_LIMITS = 64;
+
 /** So much of something in so much time. */
 export interface Limit {
   readonly measure: Measure;
@@ -67,6 +70,7 @@ export function readLimits(words: readonly Word[], next: Word): Limit[] {
     if (measure === 'destinations' && most > DESTINATIONS) fail(`at most ${DESTINATIONS} destinations`);
     at++;
     open.push({ measure, protocol, most, seconds });
+    if (limits.length + open.length > MOST_LIMITS) fail(`at most ${MOST_LIMITS} limits`);
     if (word() === 'per') {
       at++;
       const level = LEVELS.find((name) => name === word()) ?? fail(`one of ${LEVELS.join(', ')} after 'per'`, LEVELS);

@@ -1,6 +1,6 @@
 import type { Limit } from './limits.js';
 
-/** What a meter counts for one key is in its places with the number of that key's slot. */
+/** Slots for which there is room at first. */
 const FIRST = 16;
 
 /**
@@ -10,50 +10,50 @@ const FIRST = 16;
  */
 export class Meter {
   readonly limit: Limit;
-  private since = new Float64Array(FIRST);
-  private used = new Float64Array(FIRST);
-  /** Start of the window in which it was last told that the limit is reached. */
-  private told = new Float64Array(FIRST).fill(-1);
+  /** For each slot when its window began, and how much was counted since then. */
+  private windows = new Float64Array(2 * FIRST);
+  /** For each slot the start of the window in which it was last told that the limit is reached. */
+  private readonly told: number[] = [];
+  /** For each slot the destinations that were counted. */
   private readonly seen: (Set<number> | undefined)[] = [];
 
   constructor(limit: Limit) {
     this.limit = limit;
   }
 
-  /** How much has been counted in the window that is open. */
+  /** How much has been counted in the window that is open; 0 if none is. */
   count(slot: number, now: number): number {
-    return this.isOpen(slot, now) ? this.used[slot]! : 0;
+    const { windows } = this;
+    return 2 * slot < windows.length && now - windows[2 * slot]! < this.limit.seconds ? windows[2 * slot + 1]! : 0;
   }
 
-  private isOpen(slot: number, now: number): boolean {
-    return slot < this.used.length && this.used[slot]! > 0 && now - this.since[slot]! < this.limit.seconds;
-  }
-
-  /** Whether so much more is within the limit. For destinations, `what` is the address, and one that was counted costs nothing. */
-  admits(slot: number, now: number, what: number): boolean {
-    const count = this.count(slot, now);
+  /**
+   * Whether so much more is within the limit.
+   * @param count what count() says
+   * @param what how much; for destinations, which one: it costs nothing if it was counted before
+   */
+  admits(slot: number, count: number, what: number): boolean {
     if (this.limit.measure !== 'destinations') return count + what <= this.limit.most;
-    return (count > 0 && this.seen[slot]!.has(what)) || count + 1 <= this.limit.most;
+    return count < this.limit.most || (count > 0 && this.seen[slot]!.has(what));
   }
 
-  /** Counts what was found to be within the limit. */
-  add(slot: number, now: number, what: number): void {
-    if (slot >= this.used.length) this.grow(slot);
-    if (!this.isOpen(slot, now)) {
-      this.since[slot] = now;
-      this.used[slot] = 0;
-      this.seen[slot]?.clear();
-    }
-    if (this.limit.measure === 'destinations') {
-      this.seen[slot] ??= new Set();
-      this.used[slot] = this.seen[slot].add(what).size;
-    } else this.used[slot] = this.used[slot]! + what;
+  /** Counts what was admitted; a window begins if none is open. */
+  add(slot: number, now: number, count: number, what: number): void {
+    if (2 * slot >= this.windows.length) this.grow(slot);
+    if (count === 0) this.windows[2 * slot] = now;
+    this.windows[2 * slot + 1] = this.limit.measure === 'destinations' ? this.see(slot, count, what) : count + what;
+  }
+
+  private see(slot: number, count: number, destination: number): number {
+    const seen = count === 0 ? undefined : this.seen[slot];
+    if (seen) return seen.add(destination).size;
+    this.seen[slot] = new Set([destination]);
+    return 1;
   }
 
   /** True for the first call in each window. */
   tells(slot: number, now: number): boolean {
-    if (slot >= this.used.length) this.grow(slot);
-    const window = this.isOpen(slot, now) ? this.since[slot]! : now;
+    const window = this.count(slot, now) > 0 ? this.windows[2 * slot]! : now;
     if (this.told[slot] === window) return false;
     this.told[slot] = window;
     return true;
@@ -61,28 +61,20 @@ export class Meter {
 
   /** Forgets what was counted for a key; the slot may become another's. */
   clear(slot: number): void {
-    if (slot >= this.used.length) return;
-    this.used[slot] = 0;
-    this.told[slot] = -1;
-    this.seen[slot] = undefined;
+    if (2 * slot < this.windows.length) this.windows[2 * slot + 1] = 0;
+    if (slot < this.told.length) this.told[slot] = -1;
+    if (slot < this.seen.length) this.seen[slot] = undefined;
   }
 
   /** Forgets what was counted for anybody. */
   clearAll(): void {
-    for (let slot = 0; slot < this.used.length; slot++) this.clear(slot);
+    this.windows.fill(0);
+    this.told.length = this.seen.length = 0;
   }
 
   private grow(slot: number): void {
-    const size = Math.max(slot + 1, this.used.length * 2);
-    const larger = (old: Float64Array) => {
-      const fresh = new Float64Array(size);
-      fresh.set(old);
-      return fresh;
-    };
-    this.since = larger(this.since);
-    this.used = larger(this.used);
-    const told = larger(this.told);
-    told.fill(-1, this.told.length);
-    this.told = told;
+    const larger = new Float64Array(Math.max(2 * slot + 2, this.windows.length * 2));
+    larger.set(this.windows);
+    this.windows = larger;
   }
 }

@@ -26,6 +26,8 @@ export interface Steps {
   readonly first: readonly Step[];
   /** By what they count, so that the same limit of the same rule goes on counting when a policy is read again. */
   readonly meters: ReadonlyMap<string, Meter>;
+  /** Whether some step counts by destination. */
+  readonly byDestination: boolean;
 }
 
 /** Makes the steps of a policy. Meters that counted the same before are taken over. */
@@ -60,5 +62,6 @@ export function makeSteps(policy: Policy, before: ReadonlyMap<string, Meter> = n
     return made;
   };
   const first = [...policy.rules, DEFAULT_RULE].map((rule) => step(rule, rule.action));
-  return { all, first, meters };
+  const byDestination = [...meters.values()].some(({ limit }) => limit.level === 'destination');
+  return { all, first, meters, byDestination };
 }

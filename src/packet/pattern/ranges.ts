@@ -41,8 +41,11 @@ export function possible(tree: Node, field: Field, most: number): Ranges {
   const unite = (lists: Ranges[]) => (lists.some(isAll) ? all : tidy(lists.flat()));
 
   const ofTest = ({ field: tested, shift, mask, op, value }: Test, holds: boolean): Ranges => {
-    if (!sameField(tested, field) || op === 'has' || shift !== 0 || mask < most) return all;
-    const [first, last] = op === 'is' ? [value, value] : [value + 1, most];
+    // A mask of leading bits, such as that of a network, leaves a range.
+    const rest = most - mask;
+    const prefix = rest >= 0 && (rest & (rest + 1)) === 0;
+    if (!sameField(tested, field) || shift !== 0 || !prefix || op === 'has' || (op === 'above' && rest > 0)) return all;
+    const [first, last] = op === 'is' ? [value, value + rest] : [value + 1, most];
     const inside: Ranges = first > last ? [] : [[first, last]];
     if (holds) return inside;
     const outside: Range[] = [];

@@ -12,8 +12,9 @@ const limit = (text: string): Limit =>
 /** Asks for some amounts at some times, and says which were admitted. */
 function use(meter: Meter, asked: readonly (readonly [time: number, what: number])[], slot = 0): boolean[] {
   return asked.map(([time, what]) => {
-    const admitted = meter.admits(slot, time, what);
-    if (admitted) meter.add(slot, time, what);
+    const count = meter.count(slot, time);
+    const admitted = meter.admits(slot, count, what);
+    if (admitted) meter.add(slot, time, count, what);
     return admitted;
   });
 }
@@ -103,7 +104,7 @@ t.test('a ledger of clones is bounded, and lets go of those that are gone', asyn
   ledger.meters = [meter];
   const owners = [1, 2, 3].map(() => ({ state: 'live' }));
   const slots = owners.map((owner, i) => ledger.slot(i + 1, 0, owner));
-  for (const slot of slots) meter.add(slot, 0, 1);
+  for (const slot of slots) meter.add(slot, 0, 0, 1);
   t.equal(ledger.slot(4, 0), -1, 'all are counted for');
   t.equal(ledger.slot(2, 0), slots[1], 'a key keeps its slot');
   owners[1]!.state = 'gone';
@@ -118,7 +119,7 @@ t.test('a ledger of addresses forgets none before its window is over', async (t)
   const ledger = new AddressLedger(8, 60, new Uint8Array(16));
   ledger.meters = [meter];
   const slot = ledger.slot(77, 100);
-  meter.add(slot, 100, 5);
+  meter.add(slot, 100, 0, 5);
   for (let key = 0; key < 1000; key++) ledger.slot(key + 100, 159);
   t.equal(ledger.slot(77, 160), slot);
   t.equal(meter.count(slot, 159.9), 5);

@@ -7,7 +7,7 @@ import { FLOW } from '../../src/packet/flow.js';
 import { Packets } from '../../src/packet/packets.js';
 import { type Bench, batchTime, interleave, type Suite } from '../suite.js';
 
-const BATCHES = 3000;
+const BATCHES = 1000;
 const RULES = 1000;
 const DESTINATIONS = 1 << 18;
 /** ns at most: for a packet of a decided flow, and for a new flow. */

@@ -28,7 +28,7 @@ const spec = {
     policy: fileValue('export policy', 'Ordered rules: match -> verdict. See docs/policy.md.', {
       read: (text, file) => new Policy(text, file),
     }),
-    decisions: count(4096, 'Decisions that are remembered for those who ask later.', { min: 1, max: 1 << 20 }),
+    decisions: count(4096, 'Decisions that are remembered for those who ask later.', { min: 1, max: 1 << 16 }),
     destinations: count(1 << 18, 'Outside addresses that quotas count for at once.', { min: 1, max: 1 << 24 }),
   },
   drops: {

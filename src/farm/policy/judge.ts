@@ -3,7 +3,7 @@ import { ROWS } from '../../packet/columns.js';
 import type { Packets } from '../../packet/packets.js';
 import { VERDICT } from '../../packet/verdict.js';
 import { Counters } from './counters.js';
-import { Decisions, type Reading } from './decisions.js';
+import { Decisions, Readings } from './decisions.js';
 import { isReply, loadFacts, makeFacts, type Sender } from './facts.js';
 import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
@@ -72,6 +72,7 @@ export class Judge {
   private readonly numbers: PolicyNumbers;
   private readonly counters: Counters;
   private readonly facts = makeFacts();
+  private readonly readings = new Readings();
   private steps!: Steps;
   private number = 0;
   /** The policy before this one, whose flows are not counted again for limits that stayed. */
@@ -109,11 +110,10 @@ export class Judge {
       const row = rows[i]!;
       const step = this.holding(row);
       this.held[row] = step;
+      if (!this.steps.byDestination) continue;
       // Nearly every reply is metered by its destination if anything is.
-      const together = step
-        ? step.byDestination[protocolClass(packets.proto[row]!)]!
-        : this.steps.byDestination && isReply(packets.flowState[row]!);
-      counters.expect(row, together);
+      const of = protocolClass(packets.proto[row]!);
+      counters.expect(row, step ? step.byDestination[of]! : isReply(packets.flowState[row]!));
     }
     counters.look(now);
   }
@@ -151,16 +151,17 @@ export class Judge {
     const step = this.held[row]!;
     const meters = step.each[protocolClass(packets.proto[row]!)]!;
     if (meters.length === 0) return undefined;
-    if (counters.admit(meters, 0, row, now)) {
-      counters.add(meters, 0, row, now);
-      return undefined;
-    }
+    if (counters.take(meters, row, now)) return undefined;
     outcome.first = false;
     this.noteLimit();
     outcome.passing = !resets(step);
     outcome.step = outcome.passing ? step : step.otherwise!;
     if (!outcome.passing) this.remember(row, outcome.step);
-    if (outcome.news) this.record(row, now, []);
+    if (outcome.news) {
+      this.readings.clear();
+      this.readings.add(counters.over!, counters.used);
+      this.record(row, now);
+    }
     return outcome;
   }
 
@@ -177,11 +178,11 @@ export class Judge {
    * @param owner the clone, whose counters are given up when it is gone
    */
   decide(row: number, sender: Sender, now: number, owner: Owner | undefined): Outcome {
-    const { packets, policy, outcome, counters } = this;
+    const { packets, policy, outcome, counters, readings } = this;
     loadFacts(this.facts, packets, row, sender);
     const of = protocolClass(packets.proto[row]!);
     const earlier = this.earlierStep(row);
-    const readings: Reading[] = [];
+    readings.clear();
     outcome.first = earlier === undefined;
     outcome.over = undefined;
     outcome.passing = false;
@@ -208,7 +209,7 @@ export class Judge {
       if (outcome.passing) break;
     }
     if (!outcome.passing) this.remember(row, outcome.step);
-    if (!outcome.passing || outcome.news) this.record(row, now, readings);
+    if (!outcome.passing || outcome.news) this.record(row, now);
     return outcome;
   }
 
@@ -234,22 +235,10 @@ export class Judge {
     if (packets.flow[row] !== 0) this.fresh.set(packets.flow[row]!, packets.decision[row]!);
   }
 
-  private record(row: number, time: number, readings: readonly Reading[]): void {
-    const { packets, outcome } = this;
-    this.decisions.add({
-      time,
-      universe: packets.universe[row]!,
-      clone: packets.clone[row]!,
-      proto: packets.proto[row]!,
-      src: packets.src[row]!,
-      sport: packets.sport[row]!,
-      dst: packets.dst[row]!,
-      dport: packets.dport[row]!,
-      verdict: outcome.passing ? 'drop' : outcome.step.action.verdict,
-      rule: outcome.step.rule.place,
-      readings,
-      over: outcome.over,
-    });
+  private record(row: number, now: number): void {
+    const { passing, step, over } = this.outcome;
+    const verdict = passing ? 'drop' : step.action.verdict;
+    this.decisions.add(this.packets, row, now, verdict, step.rule.place, over, this.readings);
   }
 
   /** Ends the turn: the flow table knows now what was decided. */

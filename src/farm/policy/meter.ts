@@ -1,4 +1,4 @@
-import type { Limit } from './limits.js';
+import type { Level, Limit } from './limits.js';
 
 /** Slots for which there is room at first. */
 const FIRST = 16;
@@ -10,6 +10,11 @@ const FIRST = 16;
  */
 export class Meter {
   readonly limit: Limit;
+  /** Of the limit, for what is done with each packet. */
+  readonly level: Level;
+  readonly countsBytes: boolean;
+  private readonly most: number;
+  private readonly seconds: number;
   /** For each slot when its window began, and how much was counted since then. */
   private windows = new Float64Array(2 * FIRST);
   /** For each slot the start of the window in which it was last told that the limit is reached. */
@@ -19,12 +24,16 @@ export class Meter {
 
   constructor(limit: Limit) {
     this.limit = limit;
+    this.level = limit.level;
+    this.countsBytes = limit.measure === 'bytes';
+    this.most = limit.most;
+    this.seconds = limit.seconds;
   }
 
   /** How much has been counted in the window that is open; 0 if none is. */
   count(slot: number, now: number): number {
     const { windows } = this;
-    return 2 * slot < windows.length && now - windows[2 * slot]! < this.limit.seconds ? windows[2 * slot + 1]! : 0;
+    return 2 * slot < windows.length && now - windows[2 * slot]! < this.seconds ? windows[2 * slot + 1]! : 0;
   }
 
   /**
@@ -33,8 +42,8 @@ export class Meter {
    * @param what how much; for destinations, which one: it costs nothing if it was counted before
    */
   admits(slot: number, count: number, what: number): boolean {
-    if (this.limit.measure !== 'destinations') return count + what <= this.limit.most;
-    return count < this.limit.most || (count > 0 && this.seen[slot]!.has(what));
+    if (this.limit.measure !== 'destinations') return count + what <= this.most;
+    return count < this.most || (count > 0 && this.seen[slot]!.has(what));
   }
 
   /** Counts what was admitted; a window begins if none is open. */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
 #include <linux/random.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include "network.h"
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
 
 static int randomDevice = -1;
 
@@ -37,13 +38,37 @@ static int setHostname(const char hostname[64]) {
   return sethostname(hostname, length) < 0 ? errno : 0;
 }
 
+/** Files of the last identity. They stay open, so that writing one of the same size anew is a single call. */
+static struct {
+  char path[256];
+  size_t size;
+  int file;
+} kept[8] = {[0 ... 7] = {.file = -1}};
+static size_t next;
+
+static int openKept(const char* path, mode_t mode, size_t size, int* file) {
+  size_t at = 0;
+  while (at < COUNT(kept) && (kept[at].file < 0 || strcmp(kept[at].path, path) != 0)) at++;
+  if (at < COUNT(kept) && kept[at].size == size) {
+    *file = kept[at].file;
+    return 0;
+  }
+  if (at == COUNT(kept)) at = next++ % COUNT(kept);
+  if (kept[at].file >= 0) close(kept[at].file);
+  kept[at].file = *file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  if (*file < 0) return errno;
+  kept[at].size = size;
+  strcpy(kept[at].path, path);
+  // One that was there before this machine had an identity has kept its permissions.
+  return fchmod(*file, mode) < 0 ? errno : 0;
+}
+
 static int writeFile(const char* path, mode_t mode, const uint8_t* data, size_t size) {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (file < 0) return errno;
-  ssize_t written = write(file, data, size);
-  int failure = written < 0 ? errno : (size_t)written < size ? ENOSPC : 0;
-  close(file);
-  return failure;
+  int file;
+  int failure = openKept(path, mode, size, &file);
+  if (failure) return failure;
+  ssize_t written = pwrite(file, data, size, 0);
+  return written < 0 ? errno : (size_t)written < size ? ENOSPC : 0;
 }
 
 static int writeFiles(const uint8_t* files, size_t length) {
@@ -54,7 +79,7 @@ static int writeFiles(const uint8_t* files, size_t length) {
     memcpy(&file, files, sizeof file);
     files += sizeof file;
     length -= sizeof file;
-    char path[PATH_MAX];
+    char path[sizeof kept->path];
     if (file.path >= sizeof path || file.path > length || file.data > length - file.path) return EBADMSG;
     memcpy(path, files, file.path);
     path[file.path] = '\0';
@@ -80,4 +105,11 @@ int assume(const struct mailbox* box) {
   if (!failure) failure = writeFiles(box->files, box->filesLength);
   if (!failure) failure = moveTo(box->mac, box->address, box->prefix, box->gateway);
   return failure;
+}
+
+void closeIdentity(void) {
+  for (size_t at = 0; at < COUNT(kept); at++)
+    if (kept[at].file >= 0) close(kept[at].file);
+  close(randomDevice);
+  closeNetwork();
 }

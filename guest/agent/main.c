@@ -21,7 +21,11 @@
 #include "network.h"
 #include "report.h"
 
-static const struct timespec PAUSE = {.tv_nsec = 200 * 1000};
+/** Between looks at the mailbox: while a request is likely, and after so many looks at a mailbox in which
+ * none came. */
+static const struct timespec SHORT = {.tv_nsec = 200 * 1000};
+static const struct timespec LONG = {.tv_nsec = 20 * 1000 * 1000};
+#define PATIENCE 10000
 
 /** Filled as the program runs, so that its file, which is in memory too, has no page that begins with the
  * magic. */
@@ -56,13 +60,16 @@ int main(void) {
   outlive();
   memcpy(box.magic, "potemkin mailbox, version 1.\n", 29);
   if (write(serial, "ready\n", 6) < 0) perror("ttyS0");
-  for (;;) {
+  for (uint32_t looks = 0;;) {
     uint32_t request = atomic_load_explicit(&box.request, memory_order_acquire);
     if (request != atomic_load_explicit(&box.answer, memory_order_relaxed)) {
       serve(request);
       if (box.flags & FLAG_FINAL) break;
+      looks = 0;
     }
-    nanosleep(&PAUSE, NULL);
+    if (looks < PATIENCE) looks++;
+    nanosleep(looks < PATIENCE ? &SHORT : &LONG, NULL);
   }
+  closeIdentity();
   serveReports(serial);
 }

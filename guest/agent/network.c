@@ -179,3 +179,8 @@ int openNetwork(const char* interface) {
   if (frames < 0 || routes < 0) return errno;
   return look(interface);
 }
+
+void closeNetwork(void) {
+  close(frames);
+  close(routes);
+}

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/** Opens what the other two need, and notes the address that the interface has. Returns 0 or an errno. */
+/** Opens what the others need, and notes the address that the interface has. Returns 0 or an errno. */
 int openNetwork(const char* interface);
 
 /**
@@ -13,3 +13,5 @@ int moveTo(const uint8_t mac[6], uint32_t address, uint8_t prefix, uint32_t gate
 
 /** Announces the address on the wire, once, as machines do that came up: gratuitous ARP (RFC 5227, 3). */
 int announce(const uint8_t mac[6], uint32_t address);
+
+void closeNetwork(void);

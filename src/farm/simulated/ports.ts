@@ -1,4 +1,4 @@
-import { type Line, Mistake } from './words.js';
+import { type Line, Mistake } from '../words.js';
 
 /** Closed: answers that nobody listens. Filtered: does not answer. */
 export type Unserved = 'closed' | 'filtered';

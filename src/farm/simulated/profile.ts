@@ -1,7 +1,8 @@
 import { PAGE_SIZE } from '../pool.js';
+import { type Keys, readStatements } from '../statements.js';
+import { Mistake } from '../words.js';
 import { WORKING_SET_AT } from './layout.js';
 import { PortRules } from './ports.js';
-import { Line, Mistake } from './words.js';
 
 /** What listens on a TCP port. Texts hold a byte a character; %h in them stands for the hostname. */
 export type TcpService =
@@ -47,14 +48,9 @@ type Draft = Mutable<Omit<Profile, 'dirty'>> & { readonly dirty: Mutable<Profile
 const TEXT = 255;
 
 /** How each key of a profile reads the rest of its line. */
-const KEYS: Record<string, (draft: Draft, line: Line) => void> = {
-  memory(draft, line) {
-    const { column } = line;
-    const word = line.word('a size such as 128M');
-    const match = /^(\d{1,5})([MG])$/.exec(word);
-    const size = match ? Number(match[1]) * (match[2] === 'M' ? 2 ** 20 : 2 ** 30) : 0;
-    if (size < 2 ** 20 || size > 2 ** 36) throw new Mistake(column, `expected a size from 1M to 64G, not '${word}'`);
-    draft.memory = size;
+const KEYS: Keys<Draft> = {
+  memory: (draft, line) => {
+    draft.memory = line.size();
   },
   ttl: (draft, line) => {
     draft.ttl = line.number('a TTL', 1, 255);
@@ -119,29 +115,8 @@ export function parseProfile(text: string, file: string): Profile {
     udp: new PortRules(),
     dirty: { birth: 0, connection: 0, packet: 0, limit: Number.POSITIVE_INFINITY },
   };
-  const errors: string[] = [];
-  const seen = new Set<string>();
-  text.split(/\r?\n/).forEach((content, index) => {
-    try {
-      const line = new Line(content);
-      if (!line.done) statement(draft, line, seen);
-    } catch (error) {
-      if (!(error instanceof Mistake)) throw error;
-      errors.push(`${file}:${index + 1}:${error.column}: ${error.message}`);
-    }
-  });
+  const errors = readStatements(text, file, KEYS, REPEATED, draft);
   if (errors.length > 0) throw new ProfileError(errors.join('\n'));
   const pages = (draft.memory - WORKING_SET_AT) / PAGE_SIZE;
   return { ...draft, dirty: { ...draft.dirty, limit: Math.min(draft.dirty.limit, pages) } };
-}
-
-function statement(draft: Draft, line: Line, seen: Set<string>): void {
-  const { column } = line;
-  const names = Object.keys(KEYS);
-  const key = line.word(`a key: ${names.join(', ')}`);
-  if (!Object.hasOwn(KEYS, key)) throw new Mistake(column, `unknown key '${key}'; valid are ${names.join(', ')}`);
-  if (seen.has(key) && !REPEATED.includes(key)) throw new Mistake(column, `'${key}' is given twice`);
-  seen.add(key);
-  KEYS[key]!(draft, line);
-  if (!line.done) throw new Mistake(line.column, `'${key}' takes no more than this`);
 }

@@ -5,7 +5,7 @@ export interface Word {
   readonly column: number;
 }
 
-/** An error in a profile: what and where. */
+/** An error in a statement: what and where in its line. */
 export class Mistake extends Error {
   readonly column: number;
 
@@ -102,6 +102,16 @@ export class Line {
       throw new Mistake(column, `expected ${what}, a number from ${least} to ${most}, not '${word}'`);
     }
     return value;
+  }
+
+  /** A number of bytes, from 1M to 64G. */
+  size(): number {
+    const { column } = this;
+    const word = this.word('a size such as 128M');
+    const match = /^(\d{1,5})([MG])$/.exec(word);
+    const size = match ? Number(match[1]) * (match[2] === 'M' ? 2 ** 20 : 2 ** 30) : 0;
+    if (size < 2 ** 20 || size > 2 ** 36) throw new Mistake(column, `expected a size from 1M to 64G, not '${word}'`);
+    return size;
   }
 
   /** Whether the next word is this one; if so it is read. */

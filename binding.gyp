@@ -12,6 +12,7 @@
         "native/pcapng.cc",
         "native/transport.cc",
         "native/datagrams.cc",
+        "native/descriptors.cc",
         "native/device.cc",
         "native/flow.cc",
         "native/flow_fragments.cc",
@@ -23,21 +24,27 @@
         "native/pagecow.cc",
         "native/pageimage.cc",
         "native/pagescan.cc",
+        "native/processmemory.cc",
         "native/raw.cc",
         "native/ring.cc",
         "native/ringframe.cc",
         "native/table.cc",
+        "native/translate.cc",
         "native/tun.cc",
+        "native/wires.cc",
         "native/node/addon.cc",
         "native/node/capture.cc",
         "native/node/classify.cc",
         "native/node/gre.cc",
         "native/node/ip.cc",
+        "native/node/descriptors.cc",
         "native/node/device.cc",
         "native/node/flow.cc",
         "native/node/pagecow.cc",
         "native/node/poller.cc",
+        "native/node/processmemory.cc",
         "native/node/table.cc",
+        "native/node/wires.cc",
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL"],
@@ -50,6 +57,22 @@
           "ldflags": ["-fsanitize=address,undefined"]
         }]
       ]
+    },
+    {
+      "target_name": "potemkin-launcher",
+      "type": "executable",
+      "sources": [
+        "native/launcher/groups.cc",
+        "native/launcher/jail.cc",
+        "native/launcher/main.cc",
+        "native/launcher/message.cc",
+        "native/launcher/root.cc",
+        "native/launcher/server.cc",
+      ],
+      "include_dirs": ["native"],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fexceptions"]
     }
   ]
 }

@@ -7,9 +7,10 @@ import { chains } from './suites/chains.js';
 import { drivers } from './suites/drivers.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
+import { guest } from './suites/guest.js';
 import { pool } from './suites/pool.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, flows, drivers];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, drivers];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

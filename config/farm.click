@@ -7,11 +7,12 @@
 // LOCAL, ROUTER   our end of the tunnel, and the router's
 // TARGETS         addresses one scan may reach in WINDOW; 0 switches the scan filter off
 // KEY             what shares a universe: packet, pair or source
+// BACKEND         qemu: clones are real machines, of images that are frozen; simulated: a small network stack each
 
 define($TELESCOPE 10.99.0.0/16,
        $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,
-       $MAP addresses.map, $POLICY policies/reflect.policy);
+       $BACKEND qemu, $MAP addresses.map, $POLICY policies/reflect.policy);
 
 tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
 ours     :: IPFilter(allow dst net $TELESCOPE && not src net $TELESCOPE);
@@ -19,7 +20,7 @@ flows    :: FlowTable(TIMEOUT 300s);
 scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
 universe :: UniverseTagger(KEY $KEY);
 bind     :: Dispatcher(MAP $MAP);
-farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
+farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
 
 // From the Internet to a clone.

@@ -8,7 +8,7 @@
 
 define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,
-       $MAP addresses.map, $POLICY policies/reflect.policy);
+       $MAP simulated.map, $POLICY policies/reflect.policy);
 
 flows    :: FlowTable(TIMEOUT 300s);
 scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);

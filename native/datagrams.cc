@@ -29,97 +29,110 @@ timespec Timestamp(msghdr& message) {
 
 }  // namespace
 
-DatagramDevice::DatagramDevice(Fd fd, const DatagramOptions& options)
-    : Device(std::move(fd)), options_(options) {
-  const int on = 1;
-  if (setsockopt(this->fd(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) Fail("asking for timestamps");
-}
-
-int DatagramDevice::Receive(const Packets& packets, uint32_t first, uint32_t max) {
-  const uint32_t room = kMaxPacket + options_.before;
+int Datagrams::Receive(int fd, const Packets& packets, uint32_t first, uint32_t max, uint32_t before) {
+  const uint32_t room = kMaxPacket + before;
   const uint32_t count = std::min(max, kBatch);
-  Messages& m = *messages_;
   for (uint32_t i = 0; i < count; i++) {
     // SAFETY: before ≤ kHeadroom, so these are the last `room` bytes of the row's slot.
-    m.vectors[i] = {packets.slot(first + i) + kHeadroom - options_.before, room};
-    m.headers[i] = {};
-    m.headers[i].msg_hdr.msg_iov = &m.vectors[i];
-    m.headers[i].msg_hdr.msg_iovlen = 1;
-    m.headers[i].msg_hdr.msg_control = m.controls[i].bytes;
-    m.headers[i].msg_hdr.msg_controllen = sizeof m.controls[i].bytes;
+    vectors_[i] = {packets.slot(first + i) + kHeadroom - before, room};
+    headers_[i] = {};
+    headers_[i].msg_hdr.msg_iov = &vectors_[i];
+    headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_control = controls_[i].bytes;
+    headers_[i].msg_hdr.msg_controllen = sizeof controls_[i].bytes;
   }
   // MSG_TRUNC: msg_len is the length of the datagram, even where it did not fit.
-  const int received = recvmmsg(fd(), m.headers, count, MSG_DONTWAIT | MSG_TRUNC, nullptr);
+  const int received = recvmmsg(fd, headers_, count, MSG_DONTWAIT | MSG_TRUNC, nullptr);
   if (received < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
   packets.clear(first, static_cast<uint32_t>(received));
   for (uint32_t i = 0; i < static_cast<uint32_t>(received); i++) {
-    const timespec time = Timestamp(m.headers[i].msg_hdr);
-    const size_t length = m.headers[i].msg_len;
+    const timespec time = Timestamp(headers_[i].msg_hdr);
+    const size_t length = headers_[i].msg_len;
     packets.sec()[first + i] = static_cast<uint32_t>(time.tv_sec);
     packets.nsec()[first + i] = static_cast<uint32_t>(time.tv_nsec);
-    packets.start()[first + i] -= options_.before;
+    packets.start()[first + i] -= before;
     SetLength(packets, first + i, std::min<size_t>(length, room), length, room);
   }
   return received;
 }
 
-uint32_t DatagramDevice::Fill(const Packets& packets, std::span<const uint16_t> rows, size_t& next,
-                              Partition& partition) {
-  Messages& m = *messages_;
-  uint32_t count = 0;
-  for (; next < rows.size() && count < kBatch; next++) {
+msghdr& Datagrams::Add(uint16_t name, std::span<uint8_t> bytes) {
+  const uint32_t i = count_++;
+  names_[i] = name;
+  vectors_[i] = {bytes.data(), bytes.size()};
+  headers_[i] = {};
+  headers_[i].msg_hdr.msg_iov = &vectors_[i];
+  headers_[i].msg_hdr.msg_iovlen = 1;
+  return headers_[i].msg_hdr;
+}
+
+int Datagrams::Send(int fd, int stuck) {
+  for (uint32_t done = 0; done < count_;) {
+    if (stuck == 0) {
+      const int sent = sendmmsg(fd, headers_ + done, count_ - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) {
+        std::fill_n(accepted_ + done, sent, true);
+        done += static_cast<uint32_t>(sent);
+        continue;
+      }
+      if (errno == EINTR) continue;
+      // One packet may be impossible (too long, no route); a full or failed socket, or one with nobody at its
+      // other end, refuses all others too.
+      if (DeviceFailed(errno) || errno == EAGAIN || errno == ENOBUFS || errno == ENOTCONN) stuck = errno;
+    }
+    accepted_[done++] = false;
+  }
+  return stuck;
+}
+
+DatagramDevice::DatagramDevice(Fd fd, const DatagramOptions& options)
+    : Device(std::move(fd)), options_(options) {
+  SetTimestamps(this->fd());
+}
+
+int DatagramDevice::Receive(const Packets& packets, uint32_t first, uint32_t max) {
+  return datagrams_->Receive(fd(), packets, first, max, options_.before);
+}
+
+void DatagramDevice::Fill(const Packets& packets, std::span<const uint16_t> rows, size_t& next,
+                          Partition& partition) {
+  datagrams_->Clear();
+  for (; next < rows.size() && !datagrams_->Full(); next++) {
     const std::span<uint8_t> bytes = bytesOf(packets, rows[next]);
     if (bytes.empty() || (options_.toDestination && bytes.size() < kIpHeader)) {
       partition.Refuse(rows[next]);
       continue;
     }
-    m.rows[count] = rows[next];
-    m.vectors[count] = {bytes.data(), bytes.size()};
-    m.headers[count] = {};
-    m.headers[count].msg_hdr.msg_iov = &m.vectors[count];
-    m.headers[count].msg_hdr.msg_iovlen = 1;
+    sockaddr_in& to = addresses_[datagrams_->count()];
+    msghdr& message = datagrams_->Add(rows[next], bytes);
     if (options_.toDestination) {
-      m.addresses[count] = {};
-      m.addresses[count].sin_family = AF_INET;
-      std::memcpy(&m.addresses[count].sin_addr, bytes.data() + kIpDestination, 4);
-      m.headers[count].msg_hdr.msg_name = &m.addresses[count];
-      m.headers[count].msg_hdr.msg_namelen = sizeof m.addresses[count];
+      to = {};
+      to.sin_family = AF_INET;
+      std::memcpy(&to.sin_addr, bytes.data() + kIpDestination, 4);
+      message.msg_name = &to;
+      message.msg_namelen = sizeof to;
     } else if (options_.neighbour) {
-      m.headers[count].msg_hdr.msg_name = &*options_.neighbour;
-      m.headers[count].msg_hdr.msg_namelen = sizeof *options_.neighbour;
+      message.msg_name = &*options_.neighbour;
+      message.msg_namelen = sizeof *options_.neighbour;
     }
-    count++;
   }
-  return count;
 }
 
 int DatagramDevice::Send(const Packets& packets, std::span<uint16_t> rows) {
   Partition partition(rows);
-  int failed = 0;
-  bool full = false;
+  int stuck = 0;
   for (size_t next = 0; next < rows.size();) {
-    const uint32_t count = Fill(packets, rows, next, partition);
-    for (uint32_t done = 0; done < count;) {
-      int sent = -1;
-      if (!full) {
-        sent = sendmmsg(fd(), messages_->headers + done, count - done, MSG_DONTWAIT | MSG_NOSIGNAL);
-      }
-      if (sent > 0) {
-        for (; sent > 0; sent--) partition.Accept(messages_->rows[done++]);
-        continue;
-      }
-      if (!full && errno == EINTR) continue;
-      if (!full) {
-        // One packet may be impossible (too long, no route); only a full or failed device refuses all others
-        // too.
-        if (DeviceFailed(errno)) failed = errno;
-        full = failed != 0 || errno == EAGAIN || errno == ENOBUFS;
-      }
-      partition.Refuse(messages_->rows[done++]);
+    Fill(packets, rows, next, partition);
+    stuck = datagrams_->Send(fd(), stuck);
+    for (uint32_t i = 0; i < datagrams_->count(); i++) {
+      if (datagrams_->accepted(i))
+        partition.Accept(datagrams_->name(i));
+      else
+        partition.Refuse(datagrams_->name(i));
     }
   }
   const int accepted = partition.Finish();
-  return accepted == 0 && failed != 0 ? -failed : accepted;
+  return accepted == 0 && DeviceFailed(stuck) ? -stuck : accepted;
 }
 
 uint64_t DatagramDevice::Drops() {
@@ -131,6 +144,11 @@ uint64_t DatagramDevice::Drops() {
     lastDrops_ = info[SK_MEMINFO_DROPS];
   }
   return drops_;
+}
+
+void SetTimestamps(int fd) {
+  const int on = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) Fail("asking for timestamps");
 }
 
 void SetReceiveBuffer(int fd, uint32_t bytes) {

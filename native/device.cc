@@ -1,15 +1,10 @@
 #include "device.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 namespace potemkin {
-
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
 
 int Device::Receive(const Packets& /*packets*/, uint32_t /*first*/, uint32_t /*max*/) {
   return 0;

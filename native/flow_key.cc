@@ -12,19 +12,6 @@ namespace {
 constexpr uint16_t kEchoReply = 0, kEchoRequest = 8;
 constexpr uint32_t kIpHeader = 20, kIcmpHeader = 8, kQuoted = 8;
 
-bool isIcmpError(uint16_t typeAndCode) {
-  switch (typeAndCode >> 8) {
-    case 3:
-    case 4:
-    case 5:
-    case 11:
-    case 12:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The packet that an ICMP error quotes: an IPv4 header and at least 8 bytes (RFC 792), which is as far as the
 // ports and the echo identifier go.
 bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
@@ -68,7 +55,7 @@ Subject subjectOf(const Tuple& tuple) {
 Subject subjectOfRow(const Packets& packets, uint32_t row) {
   const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
                     packets.proto()[row]};
-  if (tuple.proto == kIcmp && isIcmpError(tuple.sport)) {
+  if (tuple.proto == kIcmp && isIcmpError(static_cast<uint8_t>(tuple.sport >> 8))) {
     Tuple quoted;
     if (!quotedBy(bytesOf(packets, row), packets.ipHeader()[row], quoted) || quoted.src != tuple.dst)
       return {};

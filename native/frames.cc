@@ -6,17 +6,13 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "datagrams.h"
+#include "descriptors.h"
 
 namespace potemkin {
-
-namespace {
-
-constexpr int kSendBuffer = 4 << 20;
-
-}  // namespace
 
 std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<uint8_t, 6>& mac) {
   const std::string tried = "opening a packet socket to send on " + interface;
@@ -33,29 +29,30 @@ std::unique_ptr<Device> OpenLink(const std::string& interface, const std::array<
   return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.neighbour = to});
 }
 
-std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before) {
+void CheckFrameSocket(int fd, const std::string& tried) {
   int type = 0;
   int domain = 0;
   socklen_t size = sizeof type;
-  if (getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
-      getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) {
-    Fail("opening a frame socket");
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) {
+    Fail(tried);
   }
   if (type != SOCK_DGRAM || domain != AF_UNIX)
-    throw IoError("opening a frame socket that is no unix datagram socket", EINVAL);
+    throw IoError(tried + " that is no unix datagram socket", EINVAL);
+}
+
+std::unique_ptr<Device> OpenFrames(Fd fd, uint32_t before) {
+  CheckFrameSocket(fd.get(), "opening a frame socket");
   return std::make_unique<DatagramDevice>(std::move(fd), DatagramOptions{.before = before});
 }
 
-std::pair<Fd, Fd> FramePair() {
-  int fds[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
-    Fail("making a pair of frame sockets");
-  std::pair<Fd, Fd> pair{Fd(fds[0]), Fd(fds[1])};
-  for (const int fd : fds) {
-    // The default holds some 250 packets. Without CAP_NET_ADMIN the system's limit has to do.
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) != 0) {
-      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
-    }
+std::pair<Fd, Fd> FramePair(uint32_t buffer) {
+  std::pair<Fd, Fd> pair = DatagramPair();
+  const int size = static_cast<int>(std::min<uint32_t>(buffer, INT32_MAX));
+  for (const int fd : {pair.first.get(), pair.second.get()}) {
+    // Without CAP_NET_ADMIN the system's limit has to do.
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
+      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   }
   return pair;
 }

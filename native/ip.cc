@@ -13,26 +13,6 @@ namespace {
 
 constexpr uint16_t kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
 
-// Lengths and version only: what may be believed before the checksum was looked at.
-Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found) {
-  if (length < 20) return Fault::kIpTruncated;
-  if (data[0] >> 4 != 4) return Fault::kIpVersion;
-  found.header = (data[0] & 15u) * 4;
-  if (found.header < 20 || found.header > length) return Fault::kIpHeaderLength;
-  found.total = get16(data + 2);
-  if (found.total < found.header || found.total > length) return Fault::kIpTotalLength;
-  return Fault::kNone;
-}
-
-// Which part of a datagram this is: the values of the column `fragment`.
-enum Part : uint8_t { kWhole, kFirst, kLater };
-
-Part partOf(const uint8_t* data) {
-  const uint16_t word = get16(data + 6);
-  if ((word & kFragmentOffset) != 0) return kLater;
-  return (word & kMoreFragments) != 0 ? kFirst : kWhole;
-}
-
 // The rules of RFC 791 3.2 that one fragment can break by itself. What overlaps TCP flags could turn an
 // answer that was let pass into a SYN, which no sender has a use for (RFC 1858 3, RFC 3128).
 bool soundFragment(const uint8_t* data, const IpHeader& ip) {
@@ -50,17 +30,17 @@ Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
   if (const Fault fault = readIp(data, packet.length, ip); fault != Fault::kNone) return fault;
   packets.length()[row] = ip.total;
   const Part part = partOf(data);
-  if (part != kWhole && !soundFragment(data, ip)) return Fault::kIpFragment;
+  if (part != Part::kWhole && !soundFragment(data, ip)) return Fault::kIpFragment;
 
   const uint8_t proto = data[9];
   const uint8_t* body = data + ip.header;
   const uint32_t bytes = ip.total - ip.header;
   Transport transport{};
-  if (part != kLater) {
+  if (part != Part::kLater) {
     transport = readTransport(proto, body, bytes);
     if ((flags & kCheckTransport) != 0) {
       const Fault fault =
-          part == kWhole ? checkTransport(data, proto, body, bytes) : checkFirstFragment(proto, bytes);
+          part == Part::kWhole ? checkTransport(data, proto, body, bytes) : checkFirstFragment(proto, bytes);
       if (fault != Fault::kNone) return fault;
     }
   }
@@ -68,7 +48,7 @@ Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
   packets.dst()[row] = get32(data + 16);
   packets.proto()[row] = proto;
   packets.ipHeader()[row] = static_cast<uint8_t>(ip.header);
-  packets.fragment()[row] = part;
+  packets.fragment()[row] = static_cast<uint8_t>(part);
   packets.sport()[row] = transport.sport;
   packets.dport()[row] = transport.dport;
   packets.tcpFlags()[row] = transport.tcpFlags;
@@ -86,7 +66,7 @@ Fault rewriteRow(const Packets& packets, uint32_t row) {
   const uint32_t src = network(packets.src()[row]), dst = network(packets.dst()[row]);
   addresses.word(load<uint32_t>(data + 12), src);
   addresses.word(load<uint32_t>(data + 16), dst);
-  if (partOf(data) != kLater) {
+  if (partOf(data) != Part::kLater) {
     const bool moved = src != load<uint32_t>(data + 12) || dst != load<uint32_t>(data + 16);
     const Fault fault = rewriteTransport(data[9], data + ip.header, ip.total - ip.header,
                                          packets.sport()[row], packets.dport()[row], addresses, moved);
@@ -103,7 +83,7 @@ Fault finishRow(const Packets& packets, uint32_t row) {
   uint8_t* data = packet.data;
   IpHeader ip;
   if (const Fault fault = readLengths(data, packet.length, ip); fault != Fault::kNone) return fault;
-  if (partOf(data) == kWhole) {
+  if (partOf(data) == Part::kWhole) {
     const Fault fault = finishTransport(data, data[9], data + ip.header, ip.total - ip.header);
     if (fault != Fault::kNone) return fault;
   }
@@ -113,6 +93,22 @@ Fault finishRow(const Packets& packets, uint32_t row) {
 }
 
 }  // namespace
+
+Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found) {
+  if (length < 20) return Fault::kIpTruncated;
+  if (data[0] >> 4 != 4) return Fault::kIpVersion;
+  found.header = (data[0] & 15u) * 4;
+  if (found.header < 20 || found.header > length) return Fault::kIpHeaderLength;
+  found.total = get16(data + 2);
+  if (found.total < found.header || found.total > length) return Fault::kIpTotalLength;
+  return Fault::kNone;
+}
+
+Part partOf(const uint8_t* data) {
+  const uint16_t word = get16(data + 6);
+  if ((word & kFragmentOffset) != 0) return Part::kLater;
+  return (word & kMoreFragments) != 0 ? Part::kFirst : Part::kWhole;
+}
 
 bool soundOptions(const uint8_t* options, uint32_t length) {
   for (uint32_t at = 0; at < length;) {

@@ -17,6 +17,14 @@ struct IpHeader {
   uint32_t total;   // bytes of the packet, at least header
 };
 
+// Reads version and lengths of an IPv4 header: what may be believed before its checksum was looked at. It
+// reads no more than length bytes.
+Fault readLengths(const uint8_t* data, uint32_t length, IpHeader& found);
+
+// Which part of a datagram a packet is: the values of the column `fragment`. 20 bytes are read.
+enum class Part : uint8_t { kWhole, kFirst, kLater };
+Part partOf(const uint8_t* data);
+
 // Verifies an IPv4 header: version, lengths, checksum, options (RFC 791, RFC 1122 3.2.1). It reads no more
 // than length bytes.
 Fault readIp(const uint8_t* data, uint32_t length, IpHeader& found);

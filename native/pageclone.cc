@@ -93,7 +93,7 @@ void PageClone::Reset() {
 
 void PageClone::Measure(PageScanner& scanner) {
   std::vector<PageRun> runs;
-  scanner.Scan(base_, size_, runs);
+  scanner.Scan(reinterpret_cast<uint64_t>(base_), size_, ScanScope::kMapped, runs);
   delta_.Clean();
   for (const PageRun& run : runs) {
     if (run.dirty) {

@@ -31,7 +31,7 @@ constexpr uint64_t kEntryFile = uint64_t{1} << 61, kEntrySwapped = uint64_t{1} <
 
 constexpr size_t kEntriesAtOnce = 8192;
 
-[[noreturn]] void Fail(const char* what) {
+[[noreturn]] void Fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
@@ -43,7 +43,7 @@ int ScanOnce(int fd, ScanArg& arg) {
   return found;
 }
 
-ScanArg MappedPages(uint64_t start, uint64_t end, Region* regions, size_t length) {
+ScanArg Pages(uint64_t start, uint64_t end, ScanScope scope, Region* regions, size_t length) {
   ScanArg arg{};
   arg.size = sizeof arg;
   arg.start = start;
@@ -52,17 +52,20 @@ ScanArg MappedPages(uint64_t start, uint64_t end, Region* regions, size_t length
   arg.vec_len = length;
   arg.category_anyof_mask = kIsPresent | kIsSwapped;
   arg.return_mask = kIsFile;
+  if (scope == ScanScope::kDirty) arg.category_mask = arg.category_inverted = kIsFile;
   return arg;
 }
 
 }  // namespace
 
-PageScanner::PageScanner(ScanMethod method) : page_(static_cast<uint64_t>(::sysconf(_SC_PAGESIZE))) {
-  fd_ = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) Fail("/proc/self/pagemap");
+PageScanner::PageScanner(ScanMethod method, pid_t pid)
+    : path_("/proc/" + (pid == 0 ? "self" : std::to_string(pid)) + "/pagemap"),
+      page_(static_cast<uint64_t>(::sysconf(_SC_PAGESIZE))) {
+  fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) Fail(path_);
   if (method == ScanMethod::kPagemap) return;
   Region region;
-  ScanArg arg = MappedPages(0, page_, &region, 1);
+  ScanArg arg = Pages(0, page_, ScanScope::kMapped, &region, 1);
   ioctl_ = ScanOnce(fd_, arg) >= 0;
   if (!ioctl_ && method == ScanMethod::kIoctl) {
     const int error = errno;
@@ -76,20 +79,19 @@ PageScanner::~PageScanner() {
   ::close(fd_);
 }
 
-void PageScanner::Scan(const void* base, size_t bytes, std::vector<PageRun>& runs) {
+void PageScanner::Scan(uint64_t base, uint64_t bytes, ScanScope scope, std::vector<PageRun>& runs) {
   runs.clear();
-  const auto start = reinterpret_cast<uint64_t>(base);
   if (ioctl_) {
-    ScanIoctl(start, start + bytes, runs);
+    ScanIoctl(base, base + bytes, scope, runs);
   } else {
-    ScanPagemap(start, start + bytes, runs);
+    ScanPagemap(base, base + bytes, scope, runs);
   }
 }
 
-void PageScanner::ScanIoctl(uint64_t start, uint64_t end, std::vector<PageRun>& runs) {
+void PageScanner::ScanIoctl(uint64_t start, uint64_t end, ScanScope scope, std::vector<PageRun>& runs) {
   std::array<Region, 256> regions;
   for (uint64_t at = start; at < end;) {
-    ScanArg arg = MappedPages(at, end, regions.data(), regions.size());
+    ScanArg arg = Pages(at, end, scope, regions.data(), regions.size());
     const int found = ScanOnce(fd_, arg);
     if (found < 0) Fail("PAGEMAP_SCAN");
     for (size_t i = 0; i < static_cast<size_t>(found); i++) {
@@ -103,7 +105,7 @@ void PageScanner::ScanIoctl(uint64_t start, uint64_t end, std::vector<PageRun>& 
   }
 }
 
-void PageScanner::ScanPagemap(uint64_t start, uint64_t end, std::vector<PageRun>& runs) {
+void PageScanner::ScanPagemap(uint64_t start, uint64_t end, ScanScope scope, std::vector<PageRun>& runs) {
   entries_.resize(kEntriesAtOnce);
   const uint64_t pages = (end - start) / page_;
   for (uint64_t at = 0; at < pages;) {
@@ -111,11 +113,14 @@ void PageScanner::ScanPagemap(uint64_t start, uint64_t end, std::vector<PageRun>
     const auto offset = static_cast<off_t>((start / page_ + at) * sizeof(uint64_t));
     const ssize_t got = ::pread(fd_, entries_.data(), wanted * sizeof(uint64_t), offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got < static_cast<ssize_t>(sizeof(uint64_t))) Fail("/proc/self/pagemap");
+    // It ends early when the address space is gone.
+    if (got == 0) errno = ESRCH;
+    if (got < static_cast<ssize_t>(sizeof(uint64_t))) Fail(path_);
     const size_t read = static_cast<size_t>(got) / sizeof(uint64_t);
     for (size_t i = 0; i < read; i++) {
       if ((entries_[i] & (kEntryPresent | kEntrySwapped)) == 0) continue;
       const bool dirty = (entries_[i] & kEntryFile) == 0;
+      if (!dirty && scope == ScanScope::kDirty) continue;
       const uint64_t page = at + i;
       if (!runs.empty() && runs.back().end == page && runs.back().dirty == dirty) {
         runs.back().end++;

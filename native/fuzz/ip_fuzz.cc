@@ -1,14 +1,31 @@
-// Any bytes as an IPv4 packet: check, rewrite, finish. What finish computed, check must accept.
+// Any bytes as an IPv4 packet: check, rewrite, translate, finish. What finish computed, check must accept.
 #include "fuzz/input.h"
 #include "ip.h"
+#include "translate.h"
 
 using namespace potemkin;
 
 namespace {
 
+// The source address becomes another one, the packet stays sound, and a second translation undoes it.
+void translateSound(const FuzzTable& table, uint32_t row) {
+  const Packets& packets = table.packets;
+  const uint32_t one = packets.src()[row], other = one ^ 0x00010203;
+  for (const uint32_t expected : {other, one}) {
+    if (translateIp(packets, table.rows + row, 1, &one, &other) != 0) {
+      REQUIRE(expected == other && packets.fragment()[row] == 1);
+      packets.fault()[row] = 0;
+      return;
+    }
+    REQUIRE(checkIp(packets, table.rows + row, 1, kCheckTransport) == 0);
+    REQUIRE(packets.src()[row] == expected);
+  }
+}
+
 // A packet that was found sound stays so when its addresses and ports change.
 void rewriteSound(const FuzzTable& table, uint32_t row) {
   const Packets& packets = table.packets;
+  translateSound(table, row);
   REQUIRE(packets.payload()[row] <= packets.length()[row]);
   REQUIRE(packets.ipHeader()[row] <= packets.payload()[row]);
   packets.src()[row] ^= 0x01020304;
@@ -33,8 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     packets.start()[2] = load<uint32_t>(data);
     packets.length()[2] = load<uint32_t>(data + 4);
     const uint32_t faulty = checkIp(packets, table.rows + 2, 1, kCheckTransport) +
-                            rewriteIp(packets, table.rows + 2, 1) + finishIp(packets, table.rows + 2, 1);
-    REQUIRE(faulty <= 3);
+                            rewriteIp(packets, table.rows + 2, 1) + finishIp(packets, table.rows + 2, 1) +
+                            translateIp(packets, table.rows + 2, 1, packets.src() + 2, packets.dst() + 2);
+    REQUIRE(faulty <= 4);
     packets.clear(2, 1);
   }
   table.check(1, checkIp(packets, table.rows, 1, kCheckTransport));

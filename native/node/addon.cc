@@ -9,12 +9,15 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitCapture(env, exports);
   potemkin::InitClassify(env, exports);
+  potemkin::InitDescriptors(env, exports);
   potemkin::InitDevice(env, exports);
   potemkin::InitFlow(env, exports);
   potemkin::InitGre(env, exports);
   potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
+  potemkin::InitProcessMemory(env, exports);
   potemkin::InitTable(env, exports);
+  potemkin::InitWires(env, exports);
   return exports;
 }
 

@@ -2,7 +2,6 @@
 #include "device.h"
 
 #include <napi.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <array>
@@ -12,8 +11,8 @@
 #include "frames.h"
 #include "netns.h"
 #include "node/args.h"
+#include "node/devicewrap.h"
 #include "node/parts.h"
-#include "node/poller.h"
 #include "raw.h"
 #include "ring.h"
 #include "tun.h"
@@ -22,84 +21,12 @@ namespace potemkin {
 
 namespace {
 
-// An Error with the code of errno and a message that says what was tried.
-Napi::Error ToError(Napi::Env env, const IoError& error) {
-  const std::string code = uv_err_name(-error.number);
-  Napi::Error made = Napi::Error::New(env, code + ": " + uv_strerror(-error.number) + ", " + error.what());
-  made.Set("code", Napi::String::New(env, code));
-  return made;
-}
-
-class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
+class DeviceObject : public DeviceWrap<DeviceObject, Device> {
  public:
-  static Napi::Function Define(Napi::Env env) {
-    return DefineClass(
-        env, "Device",
-        {InstanceMethod("receive", &DeviceObject::Receive), InstanceMethod("send", &DeviceObject::Send),
-         InstanceMethod("drops", &DeviceObject::Drops),
-         InstanceMethod("onReadable", &DeviceObject::OnReadable),
-         InstanceMethod("close", &DeviceObject::Close)});
-  }
+  using DeviceWrap::DeviceWrap;
 
-  explicit DeviceObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
-  ~DeviceObject() override { CloseNow(); }
-
-  void Own(std::unique_ptr<Device> device) { device_ = std::move(device); }
-
- private:
-  Device& Open(Napi::Env env) {
-    if (!device_) throw Napi::Error::New(env, "the device is closed");
-    return *device_;
-  }
-
-  Napi::Value Receive(const Napi::CallbackInfo& info) {
-    Device& device = Open(info.Env());
-    const Packets packets = BorrowPackets(info[0]);
-    const auto first = static_cast<uint32_t>(TakeInteger(info[1], "first", kRows));
-    const auto max = static_cast<uint32_t>(TakeInteger(info[2], "max", kRows - first));
-    const int rows = device.Receive(packets, first, max);
-    if (poller_ != nullptr && rows > 0) poller_->Received(static_cast<uint32_t>(rows));
-    return Napi::Number::New(info.Env(), rows);
-  }
-
-  Napi::Value Send(const Napi::CallbackInfo& info) {
-    Device& device = Open(info.Env());
-    const Packets packets = BorrowPackets(info[0]);
-    return Napi::Number::New(info.Env(), device.Send(packets, BorrowRows(packets, info[1], info[2])));
-  }
-
-  Napi::Value Drops(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(Open(info.Env()).Drops()));
-  }
-
-  void OnReadable(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    Device& device = Open(env);
-    if (!info[0].IsFunction()) throw Napi::TypeError::New(env, "callback must be a function");
-    if (poller_ != nullptr) throw Napi::Error::New(env, "the device has a callback already");
-    poller_ = Poller::Start(env, device.fd(), info[0].As<Napi::Function>());
-  }
-
-  void Close(const Napi::CallbackInfo& /*info*/) { CloseNow(); }
-
-  void CloseNow() {
-    if (poller_ != nullptr) poller_->Stop();
-    device_.reset();
-  }
-
-  std::unique_ptr<Device> device_;
-  std::shared_ptr<Poller> poller_;
+  static Napi::Function Define(Napi::Env env) { return DefineClass(env, "Device", Methods()); }
 };
-
-// Runs a function that may throw IoError.
-template <typename Function>
-Napi::Value Try(Napi::Env env, Function&& function) {
-  try {
-    return function();
-  } catch (const IoError& error) {
-    throw ToError(env, error);
-  }
-}
 
 uint32_t TakeU32(const Napi::Object& options, const char* name) {
   return static_cast<uint32_t>(TakeInteger(options.Get(name), name, UINT32_MAX));
@@ -171,8 +98,10 @@ std::unique_ptr<Device> OpenTunFrom(const Napi::CallbackInfo& info) {
 
 Napi::Value MakeFramePair(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  const uint32_t buffer =
+      info[0].IsUndefined() ? kFrameBuffer : static_cast<uint32_t>(TakeInteger(info[0], "buffer", INT32_MAX));
   return Try(env, [&]() -> Napi::Value {
-    auto [one, other] = FramePair();
+    auto [one, other] = FramePair(buffer);
     const Napi::Array pair = Napi::Array::New(env, 2);
     pair.Set(0u, one.Release());
     pair.Set(1u, other.Release());

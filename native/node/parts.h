@@ -7,11 +7,14 @@ namespace potemkin {
 
 void InitCapture(Napi::Env env, Napi::Object exports);
 void InitClassify(Napi::Env env, Napi::Object exports);
+void InitDescriptors(Napi::Env env, Napi::Object exports);
 void InitDevice(Napi::Env env, Napi::Object exports);
 void InitFlow(Napi::Env env, Napi::Object exports);
 void InitGre(Napi::Env env, Napi::Object exports);
 void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
+void InitProcessMemory(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
+void InitWires(Napi::Env env, Napi::Object exports);
 
 }  // namespace potemkin

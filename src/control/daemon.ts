@@ -1,6 +1,8 @@
+import { DEFAULT_STATE } from '../farm/state.js';
 import type { Source } from '../pipeline/check.js';
 import type { EngineEvent } from '../pipeline/events.js';
 import { DataPlane } from './dataplane.js';
+import { tellFarms } from './farms.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
@@ -11,8 +13,10 @@ export interface DaemonOptions {
   readonly source: Source;
   readonly defines: Readonly<Record<string, string>>;
   readonly netns?: string;
+  /** The folder of what outlives a run. Default: DEFAULT_STATE. */
+  readonly state?: string;
   readonly seed?: bigint;
-  /** Where metrics and health are told; nowhere if undefined. */
+  /** Where metrics, health, clones and universes are told; nowhere if undefined. */
   readonly listen: ListenAddress | undefined;
   readonly events: 'text' | 'json' | 'off';
   readonly version: string;
@@ -47,6 +51,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const metrics = metricsRegistry(planes, options);
   const server = new HttpServer({
     '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
+    '/clones': () => tellFarms(planes, 'clones'),
+    '/universes': () => tellFarms(planes, 'universes'),
     '/healthz': () => health(planes, Date.now() / 1000, process.uptime()),
   });
   const address = options.listen && (await server.listen(options.listen));
@@ -59,9 +65,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         options.log(narrate(event));
     }
   };
-  const { source, defines, netns, seed } = options;
+  const { source, defines, netns, seed, state = DEFAULT_STATE } = options;
   const plane = new DataPlane(
-    { source, defines, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
+    { source, defines, state, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
     onEvents,
   );
   planes.push(plane);

@@ -10,6 +10,8 @@ export interface WorkerOrder {
   readonly worker: number;
   /** Name of the network namespace in which the graph's elements open their sockets. */
   readonly netns?: string;
+  /** The folder of what outlives a run. */
+  readonly state: string;
   /** Seeds everything that looks random. */
   readonly seed?: bigint;
 }

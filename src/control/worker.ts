@@ -49,6 +49,7 @@ async function work(graph: CheckedGraph): Promise<void> {
   );
   const engine = new Engine(graph, elements, {
     onEvent: (event) => events.push(event),
+    state: order.state,
     ...(order.seed !== undefined && { seed: order.seed }),
   });
   const lost = engine.stats.counter('lost_events', 'events that the control plane was too busy to hear', {});

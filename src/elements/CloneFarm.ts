@@ -1,11 +1,16 @@
+import { Accounts } from '../farm/accounts.js';
 import type { BackendListener, CloneBackend } from '../farm/backend.js';
+import { Bindings } from '../farm/bindings.js';
 import { Clones } from '../farm/clones.js';
+import { Images } from '../farm/images.js';
+import { Inbound } from '../farm/inbound.js';
+import { listClones, listUniverses } from '../farm/listing.js';
+import { Outbound } from '../farm/outbound.js';
+import { QemuBackend } from '../farm/qemu/backend.js';
 import { SimulatedBackend } from '../farm/simulated/backend.js';
 import type { CloneRecord, Universe } from '../farm/universes.js';
-import { answerArp, ETHERTYPE, etherType, frame, MTU, unframe } from '../farm/wire.js';
-import { formatAddress } from '../packet/address.js';
+import { MTU } from '../farm/wire.js';
 import type { Batch } from '../packet/batch.js';
-import { HeldPackets } from '../packet/held.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
 import { bytes, choice, configFile, count, seconds } from '../pipeline/values.js';
@@ -15,8 +20,12 @@ const spec = {
   inputs: { in: 'packets for clones: of a known flow, or with the image that is to play the address' },
   outputs: { out: 'what clones send' },
   config: {
-    backend: choice(['simulated'], 'simulated', 'Where clones come from.'),
-    images: configFile('images', 'Folder with the images.'),
+    backend: choice(
+      ['qemu', 'simulated'],
+      'simulated',
+      'Where clones come from: real machines, or a small network stack each.',
+    ),
+    images: configFile('images', 'Folder with the profiles of simulated images. Real ones are in the state folder.'),
     memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
     universeClones: count(1000, 'Clones that one universe may have at once.', { min: 1 }),
@@ -26,6 +35,11 @@ const spec = {
     keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
     life: seconds(86_400, 'Time after which a clone is recycled in any case.'),
     interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
+    standby: count(8, 'Real machines of each image that stand by when little happens.'),
+    standbyMost: count(32, 'And when much happens.'),
+    builders: count(2, 'Real machines that are made at the same time.', { min: 1, max: 64 }),
+    refill: count(20, 'Real machines made in a second while nobody waits for one.', { min: 1 }),
+    overhead: bytes(192 * 2 ** 20, 'Memory that the process of a real machine may use beyond its image.'),
     latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
   },
   drops: {
@@ -39,9 +53,13 @@ const spec = {
     failed: 'its clone could not be made',
     busy: 'its clone took no more packets',
     'too-big': 'longer than the MTU of a clone’s wire',
+    early: 'a clone sent it before it was ready',
     arp: 'a clone’s ARP frame; requests are answered',
+    dhcp: 'a clone’s DHCP message; requests are answered',
+    'dhcp-malformed': 'a clone’s DHCP message that cannot be read',
     'not-ip': 'a clone’s frame that is neither IPv4 nor ARP',
     runt: 'a clone’s frame that is too short',
+    untranslatable: 'its clone has another address inside, and its headers are broken or cut short',
     spoofed: 'a clone sent it with an address that is not its own',
   },
   metrics: {
@@ -70,8 +88,8 @@ const spec = {
     },
   },
   handlers: {
-    clones: { read: 'clones that exist: id, universe, address, image, state, depth, parent, delta, a line each' },
-    universes: { read: 'universes that exist: id, source, target, clones, depth, a line each' },
+    clones: { read: 'clones that exist, and the bytes that each costs: a JSON object a line' },
+    universes: { read: 'universes that exist: a JSON object a line' },
   },
   decoupled: true,
   containment: { role: 'farm' },
@@ -83,8 +101,9 @@ const ROUND = 1;
 /**
  * A binding is made late: only when the first packet for an address in a universe arrives is a clone asked for.
  * Packets that come meanwhile wait, and are delivered in order when it is ready. The clone's only wire leads here:
- * the gateway answers its ARP requests, whoever they are for, and takes nothing from it that does not bear its own
- * address.
+ * the gateway answers its ARP requests, whoever they are for, and its DHCP requests, and takes nothing from it that does
+ * not bear its own address. Where an image was frozen with an address that nothing in it can change, the gateway
+ * translates between that and the clone's.
  *
  * Clones that nothing of interest happened to are recycled when they have been quiet for IDLE; those that opened
  * connections, changed much memory, or are part of a chain are kept for KEEP. When there is no room the least
@@ -99,32 +118,63 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   static readonly spec = spec;
   private readonly backend: CloneBackend;
   protected readonly clones: Clones;
-  /** The packets that wait for each clone in the making. */
-  private readonly bindings = new Map<CloneRecord, HeldPackets>();
-  private readonly spareQueues: HeldPackets[] = [];
-  /** Clones whose making has come to an end since the last turn; the reason is there if it failed. */
-  private readonly outcomes: { clone: CloneRecord; failure?: string }[] = [];
+  private readonly accounts: Accounts;
+  private readonly bindings: Bindings;
+  private readonly inbound: Inbound;
+  private readonly outbound: Outbound;
   /** When a clone was asked for, by the wall, until its first reply is seen. */
   private readonly asked = new Map<number, number>();
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { clones } = this.config;
-    this.backend = this.makeBackend();
-    this.clones = new Clones(this.services, this.backend, {
-      policy: this.config,
-      limit: clones,
+    const { packets, config, drops } = this;
+    const backend = this.makeBackend();
+    this.backend = backend;
+    this.accounts = new Accounts(backend);
+    this.clones = new Clones(this.services, backend, {
+      policy: config,
+      limit: config.clones,
       onEnd: (clone, ending) => {
         this.asked.delete(clone.id);
         this.metrics.clones_ended[ending].add(1);
       },
     });
+    this.bindings = new Bindings(packets, {
+      clones: config.binding,
+      waiting: config.waiting,
+      deliver: (clone, row) => this.deliver(clone, row),
+      drop: (row) => drops.failed.add(row),
+      end: (clone, failure) => {
+        if (failure === undefined) clone.state = 'live';
+        else this.clones.end(clone, 'failed', failure);
+      },
+    });
+    this.inbound = new Inbound(packets, backend, drops);
+    this.outbound = new Outbound({
+      packets,
+      backend,
+      drops,
+      cloneOf: (id) => this.clones.get(id),
+      isMaking: (clone) => this.bindings.isMaking(clone),
+      admit: (clone, row) => this.admit(clone, row),
+    });
   }
 
   protected makeBackend(): CloneBackend {
-    const { images, memory, clones, latency } = this.config;
+    const { services } = this;
+    const { backend, images, memory, clones, latency, overhead, standby, standbyMost, builders, refill } = this.config;
+    if (backend === 'qemu') {
+      return new QemuBackend({
+        services,
+        state: services.state,
+        machines: clones + standbyMost + builders,
+        standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
+        overhead,
+        warn: (message) => services.event({ kind: 'warning', element: this.name, message }),
+      });
+    }
     return new SimulatedBackend({
-      services: this.services,
+      services,
       folder: images,
       memoryBudget: memory,
       maxClones: clones,
@@ -133,10 +183,10 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override async start(): Promise<void> {
-    await this.backend.start(this);
-    this.clones.start();
+    await this.backend.start(this, this.services.shared(Images).all);
     this.services.clock.every(ROUND, () => {
       this.clones.recycle();
+      this.accounts.refresh(this.clones);
       this.measure();
     });
   }
@@ -162,6 +212,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         else if (clone) this.wait(clone, row);
       }
     }
+    this.sent += this.inbound.flush();
   }
 
   /** Makes a binding for the destination of a row, or drops the row. */
@@ -175,7 +226,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       this.drops.crowded.add(row);
       return undefined;
     }
-    if (this.bindings.size >= this.config.binding) {
+    if (this.bindings.full) {
       this.drops.binding.add(row);
       return undefined;
     }
@@ -186,83 +237,32 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       return undefined;
     }
     this.asked.set(clone.id, performance.now());
-    this.bindings.set(clone, this.spareQueues.pop() ?? new HeldPackets({ packets: this.config.waiting }));
+    this.bindings.begin(clone);
     this.metrics.clones_made.add(1);
     return clone;
   }
 
   /** Keeps a row until its clone is ready. */
   private wait(clone: CloneRecord, row: number): void {
-    if (this.bindings.get(clone)?.push(this.packets, row)) {
-      this.packets.clone[row] = clone.id;
-      this.held++;
-    } else this.drops.waiting.add(row);
+    if (this.bindings.hold(clone, row)) this.held++;
+    else this.drops.waiting.add(row);
   }
 
   private deliver(clone: CloneRecord, row: number): void {
-    const { packets } = this;
-    packets.clone[row] = clone.id;
     clone.active = this.now();
-    frame(packets, row, clone.mac);
-    if (this.backend.deliver(clone.id, packets, row)) this.sent++;
-    else this.drops.busy.add(row);
+    this.inbound.add(clone, row);
   }
 
   override pull(max: number): boolean {
-    const room = max - this.finishBindings(max);
-    if (room > 0) this.collect(room);
-    return this.backend.busy || this.outcomes.length > 0;
+    const room = max - this.bindings.finish(max);
+    this.sent += this.inbound.flush();
+    if (room > 0) this.outbound.collect(room);
+    return this.backend.busy || this.bindings.due;
   }
 
-  /** Delivers, or drops, what waited for clones that are ready, or have failed. Returns the rows it took. */
-  private finishBindings(max: number): number {
-    let taken = 0;
-    for (let first = this.outcomes[0]; first && taken < max; first = this.outcomes[0]) {
-      const { clone, failure } = first;
-      const queue = this.bindings.get(clone);
-      for (; queue && queue.count > 0 && taken < max; taken++) {
-        const row = queue.pop(this.packets);
-        if (failure === undefined) this.deliver(clone, row);
-        else this.drops.failed.add(row);
-      }
-      if (queue && queue.count > 0) break;
-      this.outcomes.shift();
-      if (queue) this.spareQueues.push(queue);
-      this.bindings.delete(clone);
-      if (failure === undefined) clone.state = 'live';
-      else this.clones.end(clone, 'failed', failure);
-    }
-    return taken;
-  }
-
-  /** Brings in what clones have sent. */
-  private collect(max: number): void {
-    const { packets, backend } = this;
-    const taken = backend.collect(packets, max);
-    for (let row = packets.used - taken; row < packets.used; row++) {
-      const clone = this.clones.get(packets.clone[row]!);
-      const type = etherType(packets, row);
-      if (!clone) this.drops.gone.add(row);
-      else if (type === ETHERTYPE.arp) {
-        if (answerArp(packets, row, clone.address, clone.mac)) backend.deliver(clone.id, packets, row);
-        this.drops.arp.add(row);
-      } else if (type === ETHERTYPE.ipv4) this.admit(clone, row);
-      else this.drops['not-ip'].add(row);
-    }
-  }
-
-  /** Lets a clone's packet into the graph if it bears the clone's own address. */
+  /** Lets a clone's packet into the graph. */
   private admit(clone: CloneRecord, row: number): void {
     const { packets } = this;
-    unframe(packets, row);
-    if (packets.length[row]! < 20) {
-      this.drops.runt.add(row);
-      return;
-    }
-    if (packets.view.getUint32(packets.start[row]! + 12) !== clone.address) {
-      this.drops.spoofed.add(row);
-      return;
-    }
     const now = this.now();
     packets.sec[row] = now;
     packets.nsec[row] = (now % 1) * 1e9;
@@ -279,7 +279,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   ready(id: number): void {
     const clone = this.clones.get(id);
     if (!clone) return;
-    this.outcomes.push({ clone });
+    this.bindings.outcome(clone);
     const took = (performance.now() - (this.asked.get(id) ?? performance.now())) / 1000;
     this.metrics.bind_seconds.ready.observe(took);
     this.services.event({
@@ -297,7 +297,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
 
   failed(id: number, reason: string): void {
     const clone = this.clones.get(id);
-    if (clone) this.outcomes.push({ clone, failure: reason });
+    if (clone) this.bindings.outcome(clone, reason);
     this.services.wake();
   }
 
@@ -317,32 +317,10 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override handlers() {
+    const delta = (id: number) => this.backend.delta(id);
     return {
-      clones: {
-        read: () =>
-          [...this.clones]
-            .map((clone) =>
-              [
-                clone.id,
-                clone.universe.id,
-                formatAddress(clone.address),
-                this.clones.imageOf(clone),
-                clone.state,
-                clone.depth,
-                clone.parent?.id ?? '-',
-                this.backend.delta(clone.id),
-              ].join('\t'),
-            )
-            .join('\n'),
-      },
-      universes: {
-        read: () =>
-          [...this.clones.universes]
-            .map(({ id, source, target, clones, depth }) =>
-              [id, formatAddress(source), formatAddress(target), clones.size, depth].join('\t'),
-            )
-            .join('\n'),
-      },
+      clones: { read: () => listClones(this.clones, delta, (id) => this.accounts.get(id)) },
+      universes: { read: () => listUniverses(this.clones) },
     };
   }
 }

@@ -11,14 +11,29 @@ export interface Identity {
   readonly entropy: bigint;
 }
 
+/** Whether a clone was there before it was asked for. */
+export type Origin = 'warm' | 'cold';
+
 /** What a backend reports, always between turns or in `collect`, never from within `request` or `deliver`. */
 export interface BackendListener {
-  /** The clone runs and takes frames. */
-  ready(id: number): void;
+  /** The clone runs and takes frames. It stood by (`warm`), or had to be made from nothing. */
+  ready(id: number, origin: Origin): void;
   /** It could not be made, and why. */
   failed(id: number, reason: string): void;
   /** A live clone ended by itself, and why. */
   gone(id: number, reason: string): void;
+}
+
+/** What one clone costs, in bytes. */
+export interface CloneAccount {
+  /** Pages of memory in which it differs from its image. */
+  readonly delta: number;
+  /** Its proportional part of all memory that it uses, swap included. */
+  readonly pss: number;
+  /** What its process takes beside the guest's memory. */
+  readonly overhead: number;
+  /** What it has written to its disk. */
+  readonly disk: number;
 }
 
 /** Bytes of memory in use. */
@@ -36,14 +51,23 @@ export interface PoolMemory {
  * given by the caller and are not used again.
  */
 export interface CloneBackend {
-  /** Opens images. Fails if one is missing or damaged. */
-  start(listener: BackendListener): Promise<void>;
-  /** The images it can clone, by number. */
-  readonly images: readonly string[];
+  /** Opens the images of these names, which are known by their numbers from now on. Fails if one is missing or damaged. */
+  start(listener: BackendListener, images: readonly string[]): Promise<void>;
+  /**
+   * The address that clones of an image have inside, whatever their identity says: that which the image was frozen with,
+   * if nothing in it can give it another. The gateway then translates. Undefined if a clone takes its own.
+   */
+  insideAddress(image: number): number | undefined;
+  /** The hardware address that all clones of an image have for the same reason, six bytes. Left out: none has one. */
+  insideMac?(image: number): Uint8Array | undefined;
   /** Asks for a clone; the listener hears of it later. */
   request(id: number, image: number, identity: Identity): void;
-  /** Hands the frame in a row to a clone that is ready. False if it could not take it. */
-  deliver(id: number, packets: Packets, row: number): boolean;
+  /**
+   * Hands the frames in the first count rows of the list to clones; the column `clone` says to whom. Frames for one clone
+   * keep their order. The list is reordered: first the accepted rows, in their order, then the refused ones.
+   * @returns the number accepted.
+   */
+  deliver(packets: Packets, rows: Uint16Array, count: number): number;
   /**
    * Moves up to `max` frames that clones have sent into new rows; the frame is at `start`, and the column `clone`
    * says who sent it.
@@ -54,6 +78,8 @@ export interface CloneBackend {
   readonly busy: boolean;
   /** Bytes in which a clone differs from its image. */
   delta(id: number): number;
+  /** What a clone costs in all; slow, so ask for a few at a time. Undefined if it is not known. */
+  account?(id: number): CloneAccount | undefined;
   memory(): PoolMemory;
   /** Ends a clone, ready or not. Its memory is free again and nothing of it remains. */
   destroy(id: number): void;

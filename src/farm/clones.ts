@@ -29,8 +29,6 @@ export class Clones {
   private readonly limit: number;
   private readonly onEnd: (clone: CloneRecord, ending: Ending) => void;
   private readonly records = new Map<number, CloneRecord>();
-  /** Images as the backend numbers them, by our number. */
-  private backendImages: readonly number[] = [];
   private last = 0;
   /** Clones to give up, the first of them last; and when to look for others, since all must be looked at for that. */
   private candidates: CloneRecord[] = [];
@@ -48,15 +46,6 @@ export class Clones {
     this.policy = options.policy;
     this.limit = options.limit;
     this.onEnd = options.onEnd;
-  }
-
-  /** @throws {Error} if some element asks for an image that the backend does not have. */
-  start(): void {
-    this.backendImages = this.images.all.map((name) => {
-      const number = this.backend.images.indexOf(name);
-      if (number < 0) throw new Error(`there is no image '${name}'; there are ${this.backend.images.join(', ')}`);
-      return number;
-    });
   }
 
   get(id: number): CloneRecord | undefined {
@@ -79,12 +68,14 @@ export class Clones {
   create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
     const id = this.nextId();
     const { now } = this.services.clock;
+    const { backend } = this;
     const clone: CloneRecord = {
       id,
       universe,
       address,
+      inside: backend.insideAddress(image) ?? address,
       image,
-      mac: cloneMac(id),
+      mac: backend.insideMac?.(image) ?? cloneMac(id),
       parent: parent && { id: parent.id, address: parent.address },
       depth: parent ? parent.depth + 1 : 1,
       born: now,
@@ -100,7 +91,7 @@ export class Clones {
     }
     universe.depth = Math.max(universe.depth, clone.depth);
     this.records.set(id, clone);
-    this.backend.request(id, this.backendImages[image]!, this.identity(clone));
+    backend.request(id, image, this.identity(clone));
     return clone;
   }
 

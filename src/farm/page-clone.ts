@@ -1,7 +1,7 @@
-import type { NativePagePool, NativeRanges } from '../native/pagecow.js';
+import type { NativePagePool } from '../native/pagecow.js';
 import { exportDelta, importDelta } from './delta.js';
 import type { ReferenceImage } from './page-image.js';
-import { ignoreClosed, inside, PAGE_SIZE, type PageRange } from './page-window.js';
+import { ignoreClosed, inside, type PageRange, toRanges } from './page-window.js';
 
 /** A private copy of an image. Windows are copied in and out, so nothing of it outlives close(). */
 export class PageClone {
@@ -60,21 +60,21 @@ export class PageClone {
 
   /** Where the clone holds copies of its own, whether or not they differ. Measures first. */
   dirtyRanges(): PageRange[] {
-    return ranges(this.#native.dirtyRanges(this.#id));
+    return toRanges(this.#native.dirtyRanges(this.#id));
   }
 
   /** The pages in which two clones of one image differ. @throws PoolError POOL_IMAGE if they are of different ones. */
   diff(other: PageClone): PageRange[] {
-    return ranges(this.#native.diff(this.#id, other.#id));
+    return toRanges(this.#native.diff(this.#id, other.#id));
   }
 
   /**
-   * Writes the delta to a file that appears when it is complete (format: delta.ts). The clone must be paused.
+   * Writes the delta to a file that appears when it is complete (format: delta-file.ts). The clone must be paused.
    * @throws PoolError POOL_BUSY if it was written to meanwhile.
    */
   async exportDelta(path: string): Promise<void> {
     const before = this.#native.changes(this.#id);
-    await exportDelta(this, path, () => this.#native.changes(this.#id) === before);
+    await exportDelta(this, path, { unchanged: () => this.#native.changes(this.#id) === before });
   }
 
   /**
@@ -90,11 +90,4 @@ export class PageClone {
     if (this.#id !== 0) ignoreClosed(() => this.#native.closeClone(this.#id));
     this.#id = 0;
   }
-}
-
-function ranges(pairs: NativeRanges): PageRange[] {
-  return Array.from({ length: pairs.length / 2 }, (_, i) => ({
-    offset: pairs[2 * i]! * PAGE_SIZE,
-    length: pairs[2 * i + 1]! * PAGE_SIZE,
-  }));
 }

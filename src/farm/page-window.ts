@@ -1,4 +1,5 @@
 import { native } from '../native/addon.js';
+import type { NativeRanges } from '../native/pagecow.js';
 import { PoolError } from './pool-error.js';
 
 /** Bytes of a page of memory. Deltas are counted in whole pages. */
@@ -12,6 +13,22 @@ export interface PageRange {
   readonly offset: number;
   readonly length: number;
 }
+
+/** The pages of ranges as the addon gives them, in bytes. */
+export function toRanges(pairs: NativeRanges): PageRange[] {
+  return Array.from({ length: pairs.length / 2 }, (_, i) => ({
+    offset: pairs[2 * i]! * PAGE_SIZE,
+    length: pairs[2 * i + 1]! * PAGE_SIZE,
+  }));
+}
+
+/**
+ * How copied pages are found: `ioctl` is PAGEMAP_SCAN (Linux 6.7), `pagemap` reads 8 bytes of /proc/PID/pagemap for
+ * every page of the image, `auto` takes the ioctl where the kernel has it. The numbers are the addon's.
+ */
+export const SCAN = { auto: 0, ioctl: 1, pagemap: 2 } as const;
+
+export type ScanMethod = keyof typeof SCAN;
 
 /** @throws PoolError POOL_RANGE unless `value` is a whole number from 0. */
 export function whole(name: string, value: number): void {

@@ -2,15 +2,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { native } from '../native/addon.js';
 import type { NativePagePool } from '../native/pagecow.js';
 import { fill, ReferenceImage } from './page-image.js';
-import { PAGE_SIZE, whole } from './page-window.js';
+import { PAGE_SIZE, SCAN, type ScanMethod, whole } from './page-window.js';
 import { PoolError, type PoolErrorCode } from './pool-error.js';
 
 export { PageClone } from './page-clone.js';
 export { ReferenceImage } from './page-image.js';
 export { PAGE_SIZE, type PageRange } from './page-window.js';
 export { POOL_ERRORS, PoolError, type PoolErrorCode } from './pool-error.js';
-
-const SCAN = { auto: 0, ioctl: 1, pagemap: 2 } as const;
 
 export interface PoolOptions {
   /** Bytes that all clones together may cost: copied pages, page tables, bookkeeping. */
@@ -19,11 +17,8 @@ export interface PoolOptions {
   readonly cap?: number;
   /** Clones at once. Default: as many as vm.max_map_count has room for, which is also the most. */
   readonly clones?: number;
-  /**
-   * How dirty pages are found: `ioctl` is PAGEMAP_SCAN (Linux 6.7), `pagemap` reads 8 bytes of /proc/self/pagemap
-   * for every page of the image. Default `auto`: the ioctl where the kernel has it.
-   */
-  readonly scan?: keyof typeof SCAN;
+  /** How dirty pages are found. Default `auto`. */
+  readonly scan?: ScanMethod;
 }
 
 /** What a pool costs now, in bytes. */

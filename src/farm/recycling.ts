@@ -1,3 +1,4 @@
+import { type AgentReport, type Baseline, changes } from './interest.js';
 import type { CloneRecord } from './universes.js';
 
 export interface RecyclingPolicy {
@@ -7,16 +8,22 @@ export interface RecyclingPolicy {
   readonly keep: number;
   /** Seconds after which a clone is recycled in any case, so that none can keep its place by being busy. */
   readonly life: number;
-  /** Bytes of delta above which a clone is of interest. */
+  /** Bytes of delta above which a clone is of interest, if its image has no baseline. */
   readonly interestingDelta: number;
+  /** What the image of a clone is like by itself. */
+  readonly baseline?: (clone: CloneRecord) => Baseline | undefined;
+  /** What the clone's agent said last. */
+  readonly report?: (clone: CloneRecord) => AgentReport | undefined;
 }
 
 /** Why a clone is of interest, undefined if it is not. */
-export function interest(clone: CloneRecord, delta: number, { interestingDelta }: RecyclingPolicy): string | undefined {
-  if (clone.opened > 0) return 'opened connections of its own';
-  if (clone.universe.depth >= 2) return 'its universe has depth 2 or more';
-  if (delta > interestingDelta) return 'changed much memory';
-  return undefined;
+export function interest(clone: CloneRecord, delta: number, policy: RecyclingPolicy): string | undefined {
+  const { interestingDelta, baseline, report } = policy;
+  const found = changes(
+    { opened: clone.opened, depth: clone.universe.depth, delta, report: report?.(clone) },
+    baseline?.(clone) ?? { delta: 0, allowance: interestingDelta, report: undefined },
+  );
+  return found.length === 0 ? undefined : found.join(', ');
 }
 
 /** Why a clone may go now, undefined if it stays. */

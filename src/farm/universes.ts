@@ -4,7 +4,10 @@ import type { Services } from '../pipeline/element.js';
 export interface CloneRecord {
   readonly id: number;
   readonly universe: Universe;
+  /** The address that the world knows it by. */
   readonly address: number;
+  /** The address that it has inside: the same, unless the gateway translates. */
+  readonly inside: number;
   /** Number of its image. */
   readonly image: number;
   readonly mac: Uint8Array;

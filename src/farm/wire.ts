@@ -16,6 +16,12 @@ export function cloneMac(id: number): Uint8Array {
   return Uint8Array.of(0x02, 0x50, (id >>> 24) & 255, (id >>> 16) & 255, (id >>> 8) & 255, id & 255);
 }
 
+/** The gateway's address in the /24 of an address: the first one, or the last if that is the address itself. */
+export function gatewayOf(address: number): number {
+  const first = ((address & 0xffffff00) | 1) >>> 0;
+  return address === first ? first + 253 : first;
+}
+
 /** Puts an Ethernet header for `mac` before the IPv4 packet in a row; it goes into the headroom. */
 export function frame(packets: Packets, row: number, mac: Uint8Array): void {
   const start = packets.start[row]! - ETHERNET;
@@ -39,23 +45,43 @@ export function etherType(packets: Packets, row: number): number {
 
 const ARP_BYTES = 28;
 
+/** Operation of the ARP message (RFC 826, for IPv4 over Ethernet) in a row, 0 if there is no such message in it. */
+function arpOperation({ view, start, length }: Packets, row: number): number {
+  const arp = start[row]! + ETHERNET;
+  const sound =
+    length[row]! >= ETHERNET + ARP_BYTES &&
+    view.getUint16(arp - 2) === ETHERTYPE.arp &&
+    view.getUint16(arp) === 1 &&
+    view.getUint16(arp + 2) === ETHERTYPE.ipv4 &&
+    view.getUint16(arp + 4) === 0x0604;
+  return sound ? view.getUint16(arp + 6) : 0;
+}
+
+/**
+ * The address that the sender of a frame announces as its own by a gratuitous ARP message (RFC 5227 3), which machines
+ * send when they have set it; 0 if the frame is none.
+ */
+export function announces(packets: Packets, row: number): number {
+  const operation = arpOperation(packets, row);
+  if (operation !== 1 && operation !== 2) return 0;
+  const arp = packets.start[row]! + ETHERNET;
+  const sender = packets.view.getUint32(arp + 14);
+  return sender === packets.view.getUint32(arp + 24) ? sender : 0;
+}
+
 /**
  * Turns an ARP request in a row into the gateway's answer (RFC 826). The gateway is every neighbour of a clone, so
- * it answers for every address but the clone's own, which a machine asks for to find out whether it is taken.
+ * it answers for every address but the clone's own, which a machine asks for to find out whether it is taken. An
+ * announcement asks for nothing.
  * @returns false if the frame is not a request to answer.
  */
 export function answerArp(packets: Packets, row: number, address: number, mac: Uint8Array): boolean {
   const { bytes, view } = packets;
   const start = packets.start[row]!;
   const arp = start + ETHERNET;
-  if (packets.length[row]! < ETHERNET + ARP_BYTES) return false;
-  const ethernetIpv4Request =
-    view.getUint16(arp) === 1 &&
-    view.getUint16(arp + 2) === ETHERTYPE.ipv4 &&
-    view.getUint16(arp + 4) === 0x0604 &&
-    view.getUint16(arp + 6) === 1;
+  if (arpOperation(packets, row) !== 1 || announces(packets, row) !== 0) return false;
   const target = view.getUint32(arp + 24);
-  if (!ethernetIpv4Request || target === address) return false;
+  if (target === address) return false;
   bytes.set(mac, start);
   bytes.set(GATEWAY_MAC, start + 6);
   view.setUint16(arp + 6, 2);

@@ -2,22 +2,26 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { CaptureNative } from './capture.js';
 import type { ClassifyNative } from './classify.js';
+import type { DescriptorsNative } from './descriptors.js';
 import type { DeviceNative } from './device.js';
 import type { FlowNative } from './flow.js';
 import type { GreNative } from './gre.js';
 import type { IpNative } from './ip.js';
 import type { PagecowNative } from './pagecow.js';
+import type { ProcessMemoryNative } from './process-memory.js';
 import type { TableNative } from './table.js';
 
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
 export interface Native
   extends CaptureNative,
     ClassifyNative,
+    DescriptorsNative,
     DeviceNative,
     FlowNative,
     GreNative,
     IpNative,
     PagecowNative,
+    ProcessMemoryNative,
     TableNative {}
 
 // The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.

@@ -19,6 +19,17 @@ export interface NativeDevice {
   close(): void;
 }
 
+/** The wires of all clones: frames come and go with the clone's number in the column `clone` (see native/wires.h). */
+export interface NativeWires extends NativeDevice {
+  /**
+   * Adds the wire of a clone: a unix datagram socket, which is taken over, and closed if this throws for another reason
+   * than a wrong argument.
+   */
+  add(clone: number, fd: number): void;
+  /** Closes a clone's wire. False if it has none. */
+  remove(clone: number): boolean;
+}
+
 export interface NativeRingOptions {
   readonly interface: string;
   /** Only packets of this IPv4 protocol; 0 for all. */
@@ -76,8 +87,14 @@ export interface DeviceNative {
    * 14 for a clone's NIC, whose rows then start with the Ethernet header; 0 for bare IPv4.
    */
   openFrames(fd: number, before: number): NativeDevice;
-  /** Two connected unix datagram sockets, for openFrames and whoever is at the other end. The caller owns both. */
-  framePair(): [ours: number, theirs: number];
+  /** All clones' wires behind one device. None is there at first. */
+  openWires(): NativeWires;
+  /**
+   * Two connected unix datagram sockets, for openFrames or a wire, and whoever is at the other end. The caller owns
+   * both. `buffer`: bytes that may wait in each direction, 4 MiB by default. For root 512 frames may wait in each
+   * direction, for others as many as net.unix.max_dgram_qlen says.
+   */
+  framePair(buffer?: number): [ours: number, theirs: number];
   /** A TUN interface of this name, made in the namespace of this thread, gone when it is closed. */
   openTun(name: string): NativeDevice;
   /**

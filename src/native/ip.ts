@@ -16,6 +16,12 @@ export interface IpNative {
    * (RFC 1624). Faulty rows are not changed.
    */
   ipRewrite(packets: Uint8Array, rows: Uint16Array, count: number): number;
+  /**
+   * Exchanges two addresses wherever they stand in the packet of each row, the one that an ICMP error quotes included,
+   * and updates the checksums (see native/translate.h). `ones` and `others` hold an address for each row of the list,
+   * in host byte order. It is its own inverse. Of the columns only `fault` is written; faulty rows are not changed.
+   */
+  ipTranslate(packets: Uint8Array, rows: Uint16Array, count: number, ones: Uint32Array, others: Uint32Array): number;
   /** Computes all checksums of packets that were built by hand: IPv4 and TCP, UDP or ICMP. Lengths must be set. */
   ipFinish(packets: Uint8Array, rows: Uint16Array, count: number): number;
 }

@@ -28,3 +28,19 @@ export class Batch {
     this.count = 0;
   }
 }
+
+/**
+ * Reorders the first count rows of a list: first those that are accepted, in their order, then the others, in any.
+ * @returns the number accepted.
+ */
+export function partition(rows: Uint16Array, count: number, accept: (row: number) => boolean): number {
+  let accepted = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    if (!accept(row)) continue;
+    // From there to here all were refused.
+    rows[i] = rows[accepted]!;
+    rows[accepted++] = row;
+  }
+  return accepted;
+}

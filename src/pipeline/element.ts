@@ -13,6 +13,8 @@ export interface Services {
   readonly clock: Clock;
   /** Seeds everything that looks random, so that a replay can be repeated byte for byte. */
   readonly seed: bigint;
+  /** The folder of what outlives a run: images, captures. */
+  readonly state: string;
   /** The one instance of a class that the elements of this engine share. */
   shared<T>(of: new (services: Services) => T): T;
   /** Reads and writes what elements show by name. */

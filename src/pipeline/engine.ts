@@ -15,6 +15,8 @@ import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
 export interface EngineOptions {
   /** Default: drawn at random; in a replay always the same, so that it gives the same result each time. */
   seed?: bigint;
+  /** The folder of what outlives a run; the working folder by default. */
+  state?: string;
   /** Default: the wall clock, or the packets' own time if all sources are replayed captures. */
   clock?: Clock;
   /** Checks after each call of an element that no row was lost or doubled. */
@@ -76,6 +78,7 @@ export class Engine {
       packets: this.packets,
       clock,
       seed: options.seed ?? (replay ? 1n : randomBytes(8).readBigUInt64LE()),
+      state: options.state ?? '.',
       shared<T>(of: new (services: Services) => T): T {
         if (!shared.has(of)) shared.set(of, new of(engine.services));
         return shared.get(of) as T;

@@ -54,9 +54,9 @@ async function watch(capture: string, out: string, defines: Record<string, strin
     wire.push(look(packets, packets.start[row]! + ETHERNET));
   };
   const { deliver, collect } = SimulatedBackend.prototype;
-  SimulatedBackend.prototype.deliver = function (id, packets, row) {
-    note(taken, id, packets, row);
-    return deliver.call(this, id, packets, row);
+  SimulatedBackend.prototype.deliver = function (packets, rows, count) {
+    for (const row of rows.subarray(0, count)) note(taken, packets.clone[row]!, packets, row);
+    return deliver.call(this, packets, rows, count);
   };
   SimulatedBackend.prototype.collect = function (packets, max) {
     const rows = collect.call(this, packets, max);

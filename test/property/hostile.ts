@@ -1,7 +1,7 @@
 import { CloneFarm as RealFarm } from '../../src/elements/CloneFarm.js';
 import type { BackendListener, CloneBackend, Identity } from '../../src/farm/backend.js';
 import { ETHERNET } from '../../src/farm/wire.js';
-import type { Batch } from '../../src/packet/batch.js';
+import { type Batch, partition } from '../../src/packet/batch.js';
 import type { Packets } from '../../src/packet/packets.js';
 import { Element } from '../../src/pipeline/element.js';
 import type { Spec } from '../../src/pipeline/spec.js';
@@ -17,11 +17,14 @@ export interface Puppet {
 
 /** Clones that do whatever a test says. */
 export class HostileBackend implements CloneBackend {
-  readonly images = ['linux', 'windows-xp'];
   readonly puppets = new Map<number, Puppet>();
   /** Whether making a clone fails, and whether clones take no frames. */
   fails = false;
   refuses = false;
+  /** Whether making one takes for ever. */
+  slow = false;
+  /** The address that clones have inside, if not their own. */
+  inside: number | undefined;
   onDeliver = (_puppet: Puppet, _packet: Buffer) => {};
   private readonly universeOf: (id: number) => number;
   private readonly births: number[] = [];
@@ -54,19 +57,25 @@ export class HostileBackend implements CloneBackend {
     this.listener.gone(id, 'crashed');
   }
 
-  deliver(id: number, packets: Packets, row: number): boolean {
-    const puppet = this.puppets.get(id);
-    if (!puppet) return false;
-    this.onDeliver(puppet, Buffer.from(packets.packet(row).subarray(ETHERNET)));
-    return !this.refuses;
+  insideAddress(): number | undefined {
+    return this.inside;
+  }
+
+  deliver(packets: Packets, rows: Uint16Array, count: number): number {
+    return partition(rows, count, (row) => {
+      const puppet = this.puppets.get(packets.clone[row]!);
+      if (!puppet) return false;
+      this.onDeliver(puppet, Buffer.from(packets.packet(row).subarray(ETHERNET)));
+      return !this.refuses;
+    });
   }
 
   collect(packets: Packets, max: number): number {
-    for (const id of this.births.splice(0)) {
+    for (const id of this.births.splice(0, this.slow ? 0 : this.births.length)) {
       const puppet = this.puppets.get(id);
       if (!puppet) continue;
       puppet.alive = !this.fails;
-      if (puppet.alive) this.listener.ready(id);
+      if (puppet.alive) this.listener.ready(id, 'warm');
       else this.listener.failed(id, 'out of luck');
     }
     const some = this.frames.splice(0, max);
@@ -80,7 +89,7 @@ export class HostileBackend implements CloneBackend {
   }
 
   get busy(): boolean {
-    return this.frames.length + this.births.length > 0;
+    return this.frames.length > 0 || (this.births.length > 0 && !this.slow);
   }
 
   delta(): number {

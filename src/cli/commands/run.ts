@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { runDaemon } from '../../control/daemon.js';
 import { Failure } from '../../control/failure.js';
 import { parseListen } from '../../control/http.js';
+import { DEFAULT_STATE } from '../../farm/state.js';
 import { type Defines, load, takesGraph } from '../load.js';
 
 interface Options {
@@ -9,6 +10,7 @@ interface Options {
   readonly workers: number;
   readonly netns?: string;
   readonly listen: string;
+  readonly state: string;
   readonly events?: 'text' | 'json' | 'off';
   readonly seed?: bigint;
 }
@@ -32,7 +34,12 @@ export function run(): Command {
     )
     .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
     .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
-    .option('--listen <host:port>', 'where to serve /metrics and /healthz, or off', '127.0.0.1:9477')
+    .option('--state <folder>', 'where images are, and what is captured of clones', DEFAULT_STATE)
+    .option(
+      '--listen <host:port>',
+      'where to serve /metrics, /healthz, /clones and /universes, or off',
+      '127.0.0.1:9477',
+    )
     .addOption(
       new Option(
         '--events [format]',
@@ -51,13 +58,14 @@ Examples:
   curl http://127.0.0.1:9477/metrics`,
     )
     .action(async (file: string, options: Options, command: Command) => {
-      const { workers, netns, seed } = options;
+      const { workers, netns, seed, state } = options;
       if (workers > 1) throw new Failure(`--workers: this version spreads packets over 1 worker, not ${workers}`);
       const listen = parseListen(options.listen);
       const { source } = load(file, options.define);
       process.exitCode = await runDaemon({
         source,
         defines: options.define ?? {},
+        state,
         ...(netns !== undefined && { netns }),
         ...(seed !== undefined && { seed }),
         listen,

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { partition } from '../../packet/batch.js';
 import type { Packets } from '../../packet/packets.js';
 import type { BackendListener, CloneBackend, Identity, PoolMemory } from '../backend.js';
 import { type PageClone, Pool, PoolError, type ReferenceImage } from '../pool.js';
@@ -55,6 +56,8 @@ interface Birth {
   readonly at: number;
 }
 
+/** What names of files of images end with. */
+const SUFFIX = '.image';
 /** Seconds between two looks for timers that are due. */
 const SWEEP = 0.1;
 /** Clones made in one turn. */
@@ -66,7 +69,7 @@ const OUTBOX = 4 * 2 ** 20;
  * profile, and a network stack that keeps all it knows in that memory: 10,000 of them fit into one process.
  */
 export class SimulatedBackend implements CloneBackend {
-  images: readonly string[] = [];
+  private images: readonly string[] = [];
   private readonly options: SimulatedOptions;
   private readonly pool: Pool;
   private readonly ring: FrameRing;
@@ -89,19 +92,26 @@ export class SimulatedBackend implements CloneBackend {
     this.stack = new Stack(this.ring);
   }
 
-  /** @throws {Error} if the folder has no images, or one of them is wrong. */
-  async start(listener: BackendListener): Promise<void> {
+  /** @throws {Error} if there is no image of a name, or one of them is wrong. */
+  async start(listener: BackendListener, images: readonly string[]): Promise<void> {
     const { folder } = this.options;
-    const files = (await readdir(folder)).filter((name) => name.endsWith('.image')).sort();
-    if (files.length === 0) throw new Error(`there is no image (NAME.image) in ${folder}`);
-    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));
-    this.profiles = texts.map((text, i) => parseProfile(text, join(folder, files[i]!)));
+    const there = (await readdir(folder))
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => name.slice(0, -SUFFIX.length));
+    const missing = images.find((name) => !there.includes(name));
+    if (missing !== undefined) {
+      throw new Error(
+        `there is no simulated image '${missing}' in ${folder}; there are ${there.sort().join(', ') || 'none'}`,
+      );
+    }
+    const files = images.map((name) => join(folder, `${name}${SUFFIX}`));
+    this.profiles = await Promise.all(files.map(async (file) => parseProfile(await readFile(file, 'utf8'), file)));
     this.references = this.profiles.map(({ memory }) => {
       const image = this.pool.createImage(memory);
       image.seal();
       return image;
     });
-    this.images = files.map((name) => name.slice(0, -'.image'.length));
+    this.images = images;
     this.listener = listener;
   }
 
@@ -121,9 +131,16 @@ export class SimulatedBackend implements CloneBackend {
     this.alarm();
   }
 
-  deliver(id: number, packets: Packets, row: number): boolean {
-    const guest = this.guests.get(id);
-    return guest?.memory !== undefined && this.run(guest, () => this.stack.receive(packets, row));
+  /** A simulated clone takes any address. */
+  insideAddress(): number | undefined {
+    return undefined;
+  }
+
+  deliver(packets: Packets, rows: Uint16Array, count: number): number {
+    return partition(rows, count, (row) => {
+      const guest = this.guests.get(packets.clone[row]!);
+      return guest?.memory !== undefined && this.run(guest, () => this.stack.receive(packets, row));
+    });
   }
 
   collect(packets: Packets, max: number): number {
@@ -177,7 +194,7 @@ export class SimulatedBackend implements CloneBackend {
     for (const { guest, identity } of due) {
       if (this.guests.get(guest.id) !== guest) continue;
       const reason = this.make(guest, identity);
-      if (reason === undefined) this.listener?.ready(guest.id);
+      if (reason === undefined) this.listener?.ready(guest.id, 'warm');
       else {
         this.guests.delete(guest.id);
         this.listener?.failed(guest.id, reason);

@@ -4,7 +4,7 @@ import type { EngineEvent } from '../../../src/pipeline/events.js';
 
 function run(text: string, defines: Record<string, string> = {}) {
   const events: EngineEvent[] = [];
-  const plane = new DataPlane({ source: { file: 'test.click', text }, defines, worker: 0 }, (batch) => {
+  const plane = new DataPlane({ source: { file: 'test.click', text }, defines, state: '.', worker: 0 }, (batch) => {
     events.push(...batch);
   });
   return { plane, events };
@@ -51,7 +51,13 @@ t.test('a graph that is wrong after all', async (t) => {
 });
 
 t.test('a network namespace that is not there', async (t) => {
-  const order = { source: { file: 'x', text: 'Idle -> Discard;' }, defines: {}, worker: 0, netns: 'no-such-namespace' };
+  const order = {
+    source: { file: 'x', text: 'Idle -> Discard;' },
+    defines: {},
+    state: '.',
+    worker: 0,
+    netns: 'no-such-namespace',
+  };
   const plane = new DataPlane(order, () => {});
   t.equal(await plane.started, false);
   t.match((await plane.ended).failure, /no-such-namespace/);

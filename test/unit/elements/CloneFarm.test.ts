@@ -1,16 +1,25 @@
 import t from 'tap';
 import { CloneFarm } from '../../../src/elements/CloneFarm.js';
+import type { CloneBackend, Identity } from '../../../src/farm/backend.js';
 import { Images } from '../../../src/farm/images.js';
+import { SimulatedBackend } from '../../../src/farm/simulated/backend.js';
 import { Universes } from '../../../src/farm/universes.js';
+import { cloneMac } from '../../../src/farm/wire.js';
 import { parseAddress } from '../../../src/packet/address.js';
-import { columnsOf, craft } from '../craft.js';
+import { CloneFarm as HostileFarm } from '../../property/hostile.js';
+import { columnsOf, craft, type Wanted } from '../craft.js';
+import { checksum } from '../native/build.js';
 import { rig } from '../rig.js';
 
 const at = (address: string) => parseAddress(address)!;
 const ATTACKER = at('198.51.100.7');
 
-async function bench(t: { teardown(end: () => Promise<void>): void }, config = '') {
-  const made = rig(CloneFarm, `IMAGES config/images${config && `, ${config}`}`);
+async function bench<Farm extends CloneFarm = CloneFarm>(
+  t: { teardown(end: () => Promise<void>): void },
+  config = '',
+  Class: Parameters<typeof rig<Farm>>[0] = CloneFarm as never,
+) {
+  const made = rig<Farm>(Class, `IMAGES config/images${config && `, ${config}`}`);
   const universes = made.engine.services.shared(Universes);
   const image = made.engine.services.shared(Images).number('linux') + 1;
   await made.engine.start();
@@ -24,7 +33,10 @@ async function bench(t: { teardown(end: () => Promise<void>): void }, config = '
     begin: (target: string) => universes.create(ATTACKER, at(target)),
     /** A ping for an address in a universe. Without an image it is that of a flow known before. */
     ping(universe: { id: number }, address: string, known = false) {
-      const packet = craft({ proto: 1, src: ATTACKER, dst: at(address) });
+      this.send(universe, { proto: 1, dst: at(address) }, known);
+    },
+    send(universe: { id: number }, wanted: Wanted, known = false) {
+      const packet = craft({ src: ATTACKER, ...wanted });
       made.put(packet, { ...columnsOf(packet), universe: universe.id, image: known ? 0 : image });
     },
   };
@@ -83,7 +95,7 @@ t.test('clones that nothing happened to are recycled, and their universe ends', 
   t.equal(farm.universes.size, 0);
   t.match(
     farm.events.filter(({ kind }) => kind === 'gone'),
-    [{ reason: 'idle and of no interest' }, { reason: /opened connections/ }],
+    [{ reason: 'idle and of no interest' }, { reason: /opened 1 connection/ }],
   );
 });
 
@@ -125,4 +137,190 @@ t.test('clones are bounded: in all, in a universe, and in the making', async (t)
   t.same(making.drops(), { waiting: 1, binding: 1 });
   making.wait(1.1);
   t.equal(making.run().out!.length, 2);
+});
+
+t.test('what a full clone refuses is dropped, and all else reaches its clone in order', async (t) => {
+  const farm = await bench(t, '', HostileFarm);
+  const { hostile } = farm.element;
+  const [one, other] = [farm.begin('10.0.0.1'), farm.begin('10.0.0.2')];
+  const reached: string[] = [];
+  hostile.onDeliver = ({ id }, packet) => reached.push(`${id}: ${packet.readUInt16BE(4)}`);
+  for (let id = 1; id <= 4; id++) {
+    farm.send(one, { proto: 1, dst: at('10.0.0.1'), id });
+    farm.send(other, { proto: 1, dst: at('10.0.0.2'), id });
+    if (id === 2) farm.run();
+  }
+  farm.run();
+  t.same(reached, ['1: 1', '1: 2', '2: 1', '2: 2', '1: 3', '2: 3', '1: 4', '2: 4']);
+  t.equal(farm.element.sent, 8);
+  hostile.refuses = true;
+  farm.ping(one, '10.0.0.1');
+  farm.ping(other, '10.0.0.2');
+  farm.run();
+  t.same(farm.drops(), { busy: 2 });
+  t.equal(farm.element.sent, 8);
+});
+
+/** A frame from a clone. */
+const framed = (type: number, payload: Uint8Array) =>
+  Buffer.concat([Buffer.alloc(12, 2), Buffer.from([type >> 8, type & 255]), payload]);
+
+t.test('of a clone’s frames only its own IPv4 packets enter the graph', async (t) => {
+  const farm = await bench(t, '', HostileFarm);
+  const { hostile } = farm.element;
+  const universe = farm.begin('10.0.0.1');
+  farm.ping(universe, '10.0.0.1');
+  farm.run();
+  const own = craft({ src: at('10.0.0.1'), dst: ATTACKER });
+  const frames: [string, Buffer][] = [
+    ['not-ip', framed(0x8035, Buffer.alloc(46))], // RARP: how QEMU announces itself after a restore
+    ['not-ip', framed(0x86dd, Buffer.alloc(46))],
+    ['not-ip', framed(0x88cc, Buffer.alloc(46))],
+    ['not-ip', Buffer.alloc(13)],
+    ['not-ip', Buffer.alloc(0)],
+    ['runt', framed(0x0800, own.subarray(0, 19))],
+    ['too-big', framed(0x0800, craft({ src: at('10.0.0.1'), payload: Buffer.alloc(1500) }))],
+    ['spoofed', framed(0x0800, craft({ src: ATTACKER, dst: at('10.0.0.1') }))],
+    ['arp', framed(0x0806, Buffer.alloc(28))],
+    ['dhcp-malformed', framed(0x0800, craft({ src: 0, dst: 0xffffffff, sport: 68, dport: 67 }))],
+    ['gone', Buffer.alloc(60)],
+  ];
+  for (const [reason, frame] of frames) {
+    const before = farm.drops()[reason] ?? 0;
+    hostile.emit(reason === 'gone' ? 77 : 1, frame);
+    t.same(farm.run().out, [], reason);
+    t.equal(farm.drops()[reason], before + 1, reason);
+  }
+  hostile.emit(1, framed(0x0800, own));
+  hostile.emit(1, framed(0x0800, craft({ src: at('10.0.0.1'), dst: ATTACKER, payload: Buffer.alloc(1472) })));
+  t.equal(farm.run().out!.length, 2, 'up to the MTU');
+});
+
+t.test('the gateway answers ARP and DHCP on the wire', async (t) => {
+  const farm = await bench(t, '', HostileFarm);
+  const { hostile } = farm.element;
+  farm.ping(farm.begin('10.0.0.1'), '10.0.0.1');
+  farm.run();
+  const answers: Buffer[] = [];
+  // Without the bytes of an Ethernet header.
+  hostile.onDeliver = (_, packet) => answers.push(packet);
+  const arp = Buffer.concat([Buffer.from('0001080006040001', 'hex'), cloneMac(1), Buffer.alloc(14)]);
+  arp.writeUInt32BE(at('10.0.0.1'), 14);
+  arp.writeUInt32BE(at('192.0.2.9'), 24);
+  const discover = Buffer.alloc(244);
+  discover.set([1, 1, 6]);
+  discover.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
+  hostile.emit(1, framed(0x0806, arp));
+  hostile.emit(1, framed(0x0800, craft({ src: 0, dst: 0xffffffff, sport: 68, dport: 67, payload: discover })));
+  t.same(farm.run().out, []);
+  t.same(farm.drops(), { arp: 1, dhcp: 1 });
+  t.equal(answers[0]!.readUInt32BE(14), at('192.0.2.9'));
+  t.equal(answers[1]!.readUInt32BE(28 + 16), at('10.0.0.1'), 'it is offered its own address');
+
+  hostile.refuses = true;
+  hostile.emit(1, framed(0x0806, arp));
+  farm.run();
+  t.same(farm.drops(), { arp: 1, dhcp: 1, busy: 1 }, 'an answer that the clone did not take is counted too');
+});
+
+t.test('what a clone sends before it is ready does not enter the graph', async (t) => {
+  const farm = await bench(t, '', HostileFarm);
+  const { hostile } = farm.element;
+  hostile.slow = true;
+  farm.ping(farm.begin('10.0.0.1'), '10.0.0.1');
+  farm.run();
+  const packet = framed(0x0800, craft({ src: at('10.0.0.1'), dst: ATTACKER }));
+  hostile.emit(1, packet);
+  t.same(farm.run().out, []);
+  t.same(farm.drops(), { early: 1 });
+  hostile.slow = false;
+  farm.run();
+  hostile.emit(1, packet);
+  t.equal(farm.run().out!.length, 1);
+});
+
+const INSIDE = at('10.0.2.15');
+const INSIDE_MAC = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
+
+/** Clones of images that were frozen with an address, and keep it. */
+class FrozenBackend extends SimulatedBackend {
+  override insideAddress() {
+    return INSIDE;
+  }
+  insideMac() {
+    return INSIDE_MAC;
+  }
+  override request(id: number, image: number, identity: Identity) {
+    super.request(id, image, { ...identity, address: INSIDE, mac: INSIDE_MAC });
+  }
+}
+
+class FrozenFarm extends CloneFarm {
+  protected override makeBackend(): CloneBackend {
+    const { images, memory, clones } = this.config;
+    return new FrozenBackend({
+      services: this.services,
+      folder: images,
+      memoryBudget: memory,
+      maxClones: clones,
+    });
+  }
+}
+
+t.test('clones that all have one address inside are known by their own outside', async (t) => {
+  const farm = await bench(t, '', FrozenFarm);
+  const universe = farm.begin('10.0.0.1');
+  for (const address of ['10.0.0.1', '10.0.0.2']) {
+    const dst = at(address);
+    farm.send(universe, { proto: 1, dst });
+    farm.send(universe, { proto: 6, dst, dport: 80, tcpFlags: 2 });
+    farm.send(universe, { proto: 17, dst, dport: 9999 });
+    const answers = farm.run().out!;
+    t.same(
+      answers.map(({ bytes }) => [bytes.readUInt32BE(12), bytes.readUInt32BE(16), bytes[9]]),
+      [1, 6, 1].map((proto) => [dst, ATTACKER, proto]),
+    );
+    const [echo, , error] = answers.map(({ bytes }) => bytes);
+    for (const { bytes } of answers) t.equal(checksum(bytes.subarray(0, 20)), 0);
+    t.equal(checksum(echo!.subarray(20)), 0);
+    t.equal(error![20], 3, 'no such port');
+    t.equal(checksum(error!.subarray(20)), 0);
+    t.equal(error!.readUInt32BE(28 + 16), dst, 'it quotes the packet as it was sent');
+    t.equal(checksum(error!.subarray(28, 48)), 0);
+  }
+  t.same(farm.drops(), {});
+});
+
+t.test('a clone with another address inside cannot use its outer one, nor headers that cannot be read', async (t) => {
+  const farm = await bench(t, '', HostileFarm);
+  const { hostile } = farm.element;
+  hostile.inside = INSIDE;
+  farm.ping(farm.begin('10.0.0.1'), '10.0.0.1');
+  farm.run();
+  hostile.emit(1, framed(0x0800, craft({ src: at('10.0.0.1'), dst: ATTACKER })));
+  hostile.emit(1, framed(0x0800, craft({ src: INSIDE, dst: ATTACKER }).fill(0x65, 0, 1)));
+  hostile.emit(1, framed(0x0800, craft({ src: INSIDE, dst: ATTACKER })));
+  t.same(
+    farm.run().out!.map(({ bytes }) => bytes.readUInt32BE(12)),
+    [at('10.0.0.1')],
+  );
+  t.same(farm.drops(), { spoofed: 1, untranslatable: 1 });
+});
+
+t.test('clones and universes are listed as JSON lines', async (t) => {
+  const farm = await bench(t);
+  const universe = farm.begin('10.0.0.1');
+  farm.ping(universe, '10.0.0.1');
+  farm.ping(universe, '10.0.0.2');
+  farm.run();
+  const { clones, universes } = farm.element.handlers();
+  const lines = clones.read().trimEnd().split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { clone: 1, universe: universe.id, address: '10.0.0.1', image: 'linux', state: 'live', parent: null, pss: null },
+      { clone: 2, address: '10.0.0.2', delta: Number },
+    ],
+  );
+  t.match(JSON.parse(universes.read()), { universe: universe.id, source: '198.51.100.7', clones: 2, depth: 1 });
 });

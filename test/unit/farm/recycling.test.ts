@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseReport } from '../../../src/farm/interest.js';
 import { interest, leastInteresting, mayGo, type RecyclingPolicy } from '../../../src/farm/recycling.js';
 import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
 
@@ -6,7 +7,17 @@ const policy: RecyclingPolicy = { idle: 60, keep: 600, life: 10_000, interesting
 
 function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}): CloneRecord {
   const universe: Universe = { id: 1, source: 1, target: 2, born: 0, clones: new Map(), depth: facts.depth ?? 1 };
-  const base = { id, universe, address: id, image: 0, mac: new Uint8Array(6), parent: undefined, depth: 1, born: 0 };
+  const base = {
+    id,
+    universe,
+    address: id,
+    inside: id,
+    image: 0,
+    mac: new Uint8Array(6),
+    parent: undefined,
+    depth: 1,
+    born: 0,
+  };
   return { ...base, state: 'live', active: 0, opened: 0, ...facts };
 }
 
@@ -15,6 +26,15 @@ t.test('what makes a clone interesting', async (t) => {
   t.match(interest(clone(1, { opened: 1 }), 0, policy), /opened/);
   t.match(interest(clone(1), 1001, policy), /memory/);
   t.match(interest(clone(1, { depth: 2 }), 0, policy), /depth/);
+});
+
+t.test('an image with a baseline is held against it, and not against INTERESTING_DELTA', async (t) => {
+  const baseline = { delta: 5000, allowance: 1000, report: parseReport('listen tcp 22') };
+  const measured = { ...policy, baseline: () => baseline };
+  t.equal(interest(clone(1), 6000, measured), undefined);
+  t.match(interest(clone(1), 6001, measured), /memory/);
+  const listening = { ...measured, report: () => parseReport('listen tcp 4444') };
+  t.match(interest(clone(1, { opened: 2 }), 0, listening), 'opened 2 connections of its own, listens on tcp 4444');
 });
 
 t.test('a dull clone goes after IDLE, one of interest after KEEP, and neither while it is in the making', async (t) => {

@@ -1,5 +1,15 @@
 import t from 'tap';
-import { answerArp, cloneMac, ETHERTYPE, etherType, frame, GATEWAY_MAC, unframe } from '../../../src/farm/wire.js';
+import {
+  announces,
+  answerArp,
+  cloneMac,
+  ETHERTYPE,
+  etherType,
+  frame,
+  GATEWAY_MAC,
+  gatewayOf,
+  unframe,
+} from '../../../src/farm/wire.js';
 import { Packets } from '../../../src/packet/packets.js';
 
 function put(bytes: Uint8Array): [Packets, number] {
@@ -48,4 +58,40 @@ t.test('the gateway answers ARP for every address but the clone’s own', async 
   t.equal(answerArp(own, ownRow, 0x0a630001, mac), false, 'a probe for its own address goes unanswered');
   const [short, shortRow] = put(arpRequest(mac, 1, 2).subarray(0, 41));
   t.equal(answerArp(short, shortRow, 1, mac), false, 'a truncated one as well');
+});
+
+t.test('a gratuitous ARP message announces an address, and asks for nothing', async (t) => {
+  const mac = cloneMac(7);
+  const address = 0xc0000207;
+  const announcement = arpRequest(mac, address, address);
+  const announced = (bytes: Uint8Array) => announces(...put(bytes));
+  const edit = (at: number, ...bytes: number[]) => {
+    const copy = Buffer.from(announcement);
+    copy.set(bytes, at);
+    return copy;
+  };
+  t.equal(announced(announcement), address);
+  t.equal(announced(announcement.subarray(0, 42)), address, 'without padding');
+  t.equal(announced(edit(20, 0, 2)), address, 'as a reply');
+  t.equal(announced(arpRequest(mac, address, address + 1)), 0, 'a request');
+  t.equal(announced(arpRequest(mac, 0, address)), 0, 'a probe');
+  t.equal(announced(arpRequest(mac, 0, 0)), 0, 'no address');
+  t.equal(announced(announcement.subarray(0, 41)), 0, 'cut short');
+  t.equal(announced(Buffer.alloc(0)), 0);
+  t.equal(announced(edit(12, 0x80, 0x35)), 0, 'RARP');
+  t.equal(announced(edit(12, 8, 0)), 0, 'IPv4');
+  t.equal(announced(edit(14, 0, 6)), 0, 'another link layer');
+  t.equal(announced(edit(16, 0x86, 0xdd)), 0, 'another protocol');
+  t.equal(announced(edit(18, 8, 4)), 0, 'other lengths');
+  t.equal(announced(edit(20, 0, 3)), 0, 'another operation');
+
+  const [packets, row] = put(announcement);
+  t.equal(answerArp(packets, row, 0x0a630001, mac), false, 'or a clone could not change its address');
+  t.strictSame(Buffer.from(packets.packet(row)), announcement);
+});
+
+t.test('the gateway is the first address of a /24, or the last one', async (t) => {
+  t.equal(gatewayOf(0x0a630105), 0x0a630101);
+  t.equal(gatewayOf(0xffffff00), 0xffffff01);
+  t.equal(gatewayOf(0xcb007101), 0xcb0071fe);
 });

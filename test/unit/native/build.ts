@@ -82,7 +82,17 @@ export function tcpBody({
   return body;
 }
 
-export function icmpBody({ type = 8, code = 0, identifier = 77, data = Buffer.from('ping') } = {}) {
+export function icmpBody({
+  type = 8,
+  code = 0,
+  identifier = 77,
+  data = Buffer.from('ping'),
+}: {
+  type?: number;
+  code?: number;
+  identifier?: number;
+  data?: Uint8Array;
+} = {}) {
   const body = bytesOf([type, code, 0, 0], u16(identifier), [0, 1], data);
   body.writeUInt16BE(checksum(body), 2);
   return body;

@@ -218,17 +218,22 @@ export async function bench(
   const services = { clock, wake: () => {} };
   const backend = new SimulatedBackend({ services, folder, memoryBudget: 2 ** 28, maxClones: 1000, ...options });
   t.teardown(() => backend.stop());
-  await backend.start({
-    ready: (id) => told.push(`ready ${id}`),
-    failed: (id, reason) => told.push(`failed ${id}: ${reason}`),
-    gone: (id, reason) => told.push(`gone ${id}: ${reason}`),
-  });
+  const names = Object.keys(images);
+  await backend.start(
+    {
+      ready: (id) => told.push(`ready ${id}`),
+      failed: (id, reason) => told.push(`failed ${id}: ${reason}`),
+      gone: (id, reason) => told.push(`gone ${id}: ${reason}`),
+    },
+    names,
+  );
   const give = (id: number, frame: Buffer) => {
     packets.reset();
     const row = packets.take();
     packets.bytes.set(frame, packets.start[row]!);
     packets.length[row] = frame.length;
-    return backend.deliver(id, packets, row);
+    packets.clone[row] = id;
+    return backend.deliver(packets, Uint16Array.of(row), 1) === 1;
   };
   const take = () => {
     const sent: Sent[] = [];
@@ -246,9 +251,9 @@ export async function bench(
     clock,
     packets,
     told,
-    make(id, identity = {}, image = backend.images[0]!) {
+    make(id, identity = {}, image = names[0]!) {
       const whole = { address: HERE, mac: MAC, hostname: `host-${id}`, entropy: 0x0123456789abcdefn, ...identity };
-      backend.request(id, backend.images.indexOf(image), whole);
+      backend.request(id, names.indexOf(image), whole);
       take();
     },
     give,

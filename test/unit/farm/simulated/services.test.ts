@@ -101,9 +101,12 @@ t.test('a chain: A to B to C to D', async (t) => {
   const attacker = new Attacker(b, addresses);
   const visits: string[] = [];
   const { deliver } = b.backend;
-  b.backend.deliver = function (id, packets, at) {
-    if (id > 1 && packets.bytes[packets.start[at]! + 47] === 2) visits.push(`${id - 1} to ${id}`);
-    return deliver.call(this, id, packets, at);
+  b.backend.deliver = function (packets, rows, count) {
+    for (const row of rows.subarray(0, count)) {
+      const id = packets.clone[row]!;
+      if (id > 1 && packets.bytes[packets.start[row]! + 47] === 2) visits.push(`${id - 1} to ${id}`);
+    }
+    return deliver.call(this, packets, rows, count);
   };
   t.equal(attacker.say('go 3\r\n'), 'went to 10.99.0.2\r\n');
   t.same(visits, ['1 to 2', '2 to 3', '3 to 4'], 'the SYNs in their order');

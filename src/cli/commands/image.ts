@@ -1,0 +1,90 @@
+import { Command } from 'commander';
+import { buildImage, freezeImage, importImage } from '../../farm/image/make.js';
+import type { Manifest } from '../../farm/image/manifest.js';
+import { ImageStore } from '../../farm/image/store.js';
+import { DEFAULT_STATE } from '../../farm/state.js';
+
+interface StateOption {
+  readonly state: string;
+}
+
+function command(name: string, description: string): Command {
+  return new Command(name)
+    .summary(description)
+    .description(`${description[0]!.toUpperCase()}${description.slice(1)}.`)
+    .option('--state <folder>', 'where images are, and all that outlives a run', DEFAULT_STATE);
+}
+
+/** Progress goes to standard error, so that standard output has the result only. */
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+function describe({ name, frozen, qemu, hardware, identity, baseline }: Manifest): string {
+  const { memory, accelerator, machine } = hardware;
+  const parts = [`${mib(memory)} memory`, `${machine} under ${accelerator}`, `identity by ${identity}`];
+  return `${name}: ${parts.join(', ')}, frozen ${frozen} by QEMU ${qemu}; a clone at rest differs by ${mib(baseline.delta)}`;
+}
+
+/** potemkin image: reference machines, which clones are made of. */
+export function image(): Command {
+  const build = command('build', 'gathers what a machine boots from, as a recipe says')
+    .argument('<name>', 'the image')
+    .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
+    .action(
+      async (name: string, { state, recipe = `config/images/${name}.recipe` }: StateOption & { recipe?: string }) => {
+        await buildImage(new ImageStore(state), name, recipe, say);
+        console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
+      },
+    );
+  const take = command('import', "takes in a disk of one's own: raw or qcow2, of whatever system")
+    .argument('<name>', 'the image')
+    .argument('<disk>', 'the disk, which is copied')
+    .requiredOption('--recipe <file>', 'the recipe: see config/images/disk.recipe')
+    .action(async (name: string, disk: string, { state, recipe }: StateOption & { recipe: string }) => {
+      await importImage(new ImageStore(state), name, recipe, disk, say);
+      console.log(`image ${name} is there; freeze it with: potemkin image freeze ${name} --state ${state}`);
+    });
+  const freeze = command('freeze', 'boots an image, waits until it is ready, freezes it, and tries a clone')
+    .argument('<name>', 'the image')
+    .action(async (name: string, { state }: StateOption) => {
+      console.log(describe(await freezeImage(new ImageStore(state), name, say)));
+    });
+  const list = command('list', 'lists the images').action(async ({ state }: StateOption) => {
+    const store = new ImageStore(state);
+    for (const name of await store.names()) {
+      const line = await store.read(name).then(describe, (error: Error) => `${name}: not usable: ${error.message}`);
+      console.log(line);
+    }
+  });
+  const verify = command('verify', 'reads all of an image and says what is wrong with it')
+    .argument('<name>', 'the image')
+    .action(async (name: string, { state }: StateOption) => {
+      console.log(`${describe(await new ImageStore(state).verify(name))}; nothing is wrong with it`);
+    });
+  const remove = command('rm', 'removes an image')
+    .argument('<name>', 'the image')
+    .action(async (name: string, { state }: StateOption) => {
+      await new ImageStore(state).remove(name);
+      console.log(`image ${name} is gone`);
+    });
+  return new Command('image')
+    .summary('builds, imports, freezes, lists, verifies and removes reference machines')
+    .description(
+      'A reference machine is booted once and frozen: memory, devices and disk in one pause. Clones are restored from it in milliseconds. A recipe says what the machine is; config/images/ has them.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  potemkin image build linux && potemkin image freeze linux
+  potemkin image import xp winxp.qcow2 --recipe xp.recipe && potemkin image freeze xp
+  potemkin image verify linux`,
+    )
+    .addCommand(build)
+    .addCommand(take)
+    .addCommand(freeze)
+    .addCommand(list)
+    .addCommand(verify)
+    .addCommand(remove);
+}

@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+
+/** Where images and captures are, unless --state says otherwise. */
+export const DEFAULT_STATE = '/var/lib/potemkin';
+
+export const capturesFolder = (state: string): string => join(state, 'captures');
+
+/** The frozen memory of an image. */
+export const imageMemory = (state: string, image: string): string => join(state, 'images', image, 'memory');

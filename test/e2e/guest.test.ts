@@ -5,9 +5,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { identityFile } from '../../src/farm/identity-files.js';
+import type { IdentityFile } from '../../src/farm/image/recipe.js';
+import type { Letter } from '../../src/farm/qemu/mailbox.js';
+import { parseAddress } from '../../src/packet/address.js';
 import { noGuests } from './guest/boot.js';
 import { startMachine } from './guest/machine.js';
-import { type GuestIdentity, hostKey, type Mailbox } from './guest/mailbox.js';
+import type { MailboxInFile } from './guest/mailbox.js';
 import { run } from './lab-rig.js';
 import { ip } from './netns.js';
 
@@ -19,26 +23,32 @@ const GATEWAY = '10.99.0.1';
 
 t.setTimeout(280_000);
 
-function person(last: number, final: boolean) {
-  const key = hostKey();
-  const id = randomBytes(16).toString('hex');
-  const hostname = `web-${last}`;
-  const file = (path: string, mode: number, data: Buffer | string) => ({ path, mode, data: Buffer.from(data) });
-  const identity: GuestIdentity = {
-    address: `10.99.200.${last}`,
-    length: 16,
-    gateway: GATEWAY,
-    mac: `02:10:0a:63:c8:${last.toString(16).padStart(2, '0')}`,
-    hostname,
-    time: Date.UTC(2031, 0, 1) / 1000 + last,
-    files: [
-      file('/etc/hostname', 0o644, `${hostname}\n`),
-      file('/etc/machine-id', 0o444, `${id}\n`),
-      file('/etc/dropbear/dropbear_ed25519_host_key', 0o600, key.file),
-    ],
+/** Somebody to become, at 10.99.200.N, and what only this one has. */
+function person(n: number, final: boolean) {
+  const hostname = `web-${n}`;
+  const file = (path: string, mode: number, content: IdentityFile['content']) => ({
+    ...{ path, mode },
+    contents: identityFile(content, hostname),
+  });
+  const id = file('/etc/machine-id', 0o444, 'machine-id');
+  const key = file('/etc/dropbear/dropbear_ed25519_host_key', 0o600, 'ssh-ed25519');
+  const address = `10.99.200.${n}`;
+  const letter: Letter = {
+    identity: { address: parseAddress(address)!, mac: Uint8Array.of(2, 16, 10, 99, 200, n), hostname },
+    gateway: parseAddress(GATEWAY)!,
+    prefix: 16,
+    entropy: randomBytes(64),
+    time: Date.UTC(2031, 0, n),
+    files: [file('/etc/hostname', 0o644, 'hostname'), id, key],
     final,
   };
-  return { identity, key, id };
+  return { letter, address, mac: `02:10:0a:63:c8:0${n}`, id: Buffer.from(id.contents), key: known(key.contents) };
+}
+
+/** What a client knows a host key by: its name and, of both keys that stand in dropbear's file, the public one. */
+function known(file: Uint8Array): string {
+  const name = Buffer.from(file.subarray(0, 4 + 'ssh-ed25519'.length));
+  return `ssh-ed25519 ${Buffer.concat([name, Buffer.of(0, 0, 0, 32), file.subarray(-32)]).toString('base64')}`;
 }
 
 /** A namespace in which a TAP device is the gateway. It learns of a neighbour by nothing but gratuitous ARP. */
@@ -55,14 +65,14 @@ function makeWire(t: Test): string {
 }
 
 /** Gives the machine an identity, and waits until it announces itself. */
-async function become(t: Test, space: string, mailbox: Mailbox, identity: GuestIdentity): Promise<void> {
-  const neighbour = () => execFileSync('ip', ['-n', space, 'neigh', 'show', identity.address], { encoding: 'utf8' });
+async function become(t: Test, space: string, mailbox: MailboxInFile, whom: ReturnType<typeof person>): Promise<void> {
+  const neighbour = () => execFileSync('ip', ['-n', space, 'neigh', 'show', whom.address], { encoding: 'utf8' });
   t.equal(neighbour(), '', 'nothing is known of it yet');
-  mailbox.ask(identity);
+  mailbox.ask(whom.letter);
   const end = Date.now() + 10_000;
   while (neighbour() === '' && Date.now() < end) await sleep(5);
-  t.match(neighbour(), `lladdr ${identity.mac}`, 'it announces itself');
-  t.same(mailbox.answer, { done: true, status: 0 });
+  t.match(neighbour(), `lladdr ${whom.mac}`, 'it announces itself');
+  t.same(mailbox.outcome, { answered: true, status: 0 });
 }
 
 /** Runs a program and says each text when what came ends with the one before it. Gives what came until all was said. */
@@ -109,32 +119,26 @@ t.test('a machine becomes what the mailbox says', { skip, timeout: 270_000 }, as
   }
 
   const first = person(2, false);
-  await become(t, space, machine.mailbox, first.identity);
-  t.match(await call('ping', '-c1', '-W5', first.identity.address), { status: 0 });
-  const asFirst = await ssh(first.identity.address, 'admin', 'admin', first.key.known, 'hostname; cat /etc/machine-id');
-  t.equal(asFirst.said, `web-2\n${first.id}\n`, asFirst.complaint);
+  await become(t, space, machine.mailbox, first);
+  t.match(await call('ping', '-c1', '-W5', first.address), { status: 0 });
+  const asFirst = await ssh(first.address, 'admin', 'admin', first.key, 'hostname; cat /etc/machine-id');
+  t.equal(asFirst.said, `web-2\n${first.id}`, asFirst.complaint);
 
-  const { identity, key, id } = person(7, true);
-  const { address } = identity;
-  await become(t, space, machine.mailbox, identity);
+  const second = person(7, true);
+  const { address, key, id } = second;
+  await become(t, space, machine.mailbox, second);
   t.match(await call('ping', '-c1', '-W5', address), { status: 0 });
-  t.match(await call('ping', '-c1', '-W1', first.identity.address), { status: 1 }, 'it has left the first address');
+  t.match(await call('ping', '-c1', '-W1', first.address), { status: 1 }, 'it has left the first address');
 
-  t.match(await ssh(address, 'root', 'root', first.key.known, 'true'), { status: 255 }, 'it has another key');
+  t.match(await ssh(address, 'root', 'root', first.key, 'true'), { status: 255 }, 'it has another key');
   const commands = ['hostname', 'cat /etc/hostname /etc/machine-id', 'ip -4 -o addr show eth0', 'ip route', 'date +%s'];
-  const { said, complaint } = await ssh(
-    address,
-    'root',
-    'root',
-    key.known,
-    `${commands.join(';')}; ls -l /etc/dropbear`,
-  );
+  const { said, complaint } = await ssh(address, 'root', 'root', key, `${commands.join(';')}; ls -l /etc/dropbear`);
   const lines = said.split('\n');
-  t.same(lines.slice(0, 3), ['web-7', 'web-7', id], complaint);
+  t.same(lines.slice(0, 3), ['web-7', 'web-7', `${id}`.trim()], complaint);
   t.match(lines[3], ` inet ${address}/16 brd 10.99.255.255 `);
   t.match(lines[4], `default via ${GATEWAY} dev eth0`);
   t.match(lines[5], `10.99.0.0/16 dev eth0`);
-  const late = Number(lines[6]) - identity.time;
+  const late = Number(lines[6]) - second.letter.time / 1000;
   t.ok(late >= 0 && late < 120, 'its clock is set', { late });
   t.match(lines[8], /^-rw------- /);
 

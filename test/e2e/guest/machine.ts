@@ -6,10 +6,10 @@ import type { Test } from 'tap';
 import { buildInitramfs } from '../../../src/farm/image/build.js';
 import { commandLine, parseRecipe } from '../../../src/farm/image/recipe.js';
 import { QEMU } from './boot.js';
-import { Mailbox } from './mailbox.js';
+import { MailboxInFile } from './mailbox.js';
 
 export interface ReferenceMachine {
-  readonly mailbox: Mailbox;
+  readonly mailbox: MailboxInFile;
   /** What the agent answers to `report`, a line each. */
   report(): Promise<string[]>;
 }
@@ -74,7 +74,7 @@ export async function startMachine(t: Test, name: string, netns: string, tap: st
 
   if (recipe.ready.kind !== 'console') throw new Error(`${file}: expected 'ready console'`);
   await until(recipe.ready.text, recipe.timeout);
-  const mailbox = new Mailbox(memory);
+  const mailbox = new MailboxInFile(memory);
   t.teardown(() => mailbox.close());
   return {
     mailbox,

@@ -2,12 +2,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { identityFile } from '../../src/farm/identity-files.js';
 import type { IdentityFile } from '../../src/farm/image/recipe.js';
-import type { Letter } from '../../src/farm/qemu/mailbox.js';
+import { LETTER_AT, type Letter, writeLetter } from '../../src/farm/qemu/mailbox.js';
 import { parseAddress } from '../../src/packet/address.js';
 import { noGuests } from './guest/boot.js';
 import { startMachine } from './guest/machine.js';
@@ -119,6 +120,21 @@ t.test('a machine becomes what the mailbox says', { skip, timeout: 270_000 }, as
   }
 
   const first = person(2, false);
+  const FILE_BYTES = 208 - LETTER_AT;
+  const broken: [string, number, (letter: Buffer) => void][] = [
+    ['more than the page', constants.errno.EMSGSIZE, (letter) => letter.writeUInt32LE(3885, FILE_BYTES)],
+    ['half a header', constants.errno.EBADMSG, (letter) => letter.writeUInt32LE(7, FILE_BYTES)],
+    ['a path beyond the end', constants.errno.EBADMSG, (letter) => letter.writeUInt16LE(0xffff, FILE_BYTES + 4)],
+    ['data beyond the end', constants.errno.EBADMSG, (letter) => letter.writeUInt32LE(0xffffffff, FILE_BYTES + 8)],
+  ];
+  for (const [what, status, breakIt] of broken) {
+    const letter = writeLetter(first.letter);
+    breakIt(letter);
+    machine.mailbox.askBytes(letter);
+    const end = Date.now() + 10_000;
+    while (!machine.mailbox.outcome.answered && Date.now() < end) await sleep(5);
+    t.same(machine.mailbox.outcome, { answered: true, status }, what);
+  }
   await become(t, space, machine.mailbox, first);
   t.match(await call('ping', '-c1', '-W5', first.address), { status: 0 });
   const asFirst = await ssh(first.address, 'admin', 'admin', first.key, 'hostname; cat /etc/machine-id');

@@ -28,7 +28,12 @@ export class MailboxInFile {
 
   /** Asks the agent, in a guest that runs: it must find all the rest in place when it sees the request. */
   ask(letter: Letter): void {
-    this.#write(writeLetter(letter), LETTER_AT);
+    this.askBytes(writeLetter(letter));
+  }
+
+  /** The same with a letter that may be none. */
+  askBytes(letter: Buffer): void {
+    this.#write(letter, LETTER_AT);
     const request = Buffer.alloc(4);
     request.writeUInt32LE(++this.#request);
     this.#write(request, REQUEST_AT);

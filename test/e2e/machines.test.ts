@@ -69,7 +69,9 @@ t.test('two clones of one image share nothing that tells them apart', { skip }, 
     'host key': 'md5sum /etc/dropbear/dropbear_ed25519_host_key',
   };
   const commands = Object.values(facts).join('; ');
-  const answers = await inParallel(addresses, 3, async (address) => (await ssh(lab, address, commands)).trim().split('\n'));
+  const answers = await inParallel(addresses, 3, async (address) =>
+    (await ssh(lab, address, commands)).trim().split('\n'),
+  );
   for (const [i, name] of Object.keys(facts).entries()) {
     const values = answers.map((lines) => lines[i]?.trim());
     t.ok(

@@ -33,12 +33,10 @@ export function image(): Command {
   const build = command('build', 'gathers what a machine boots from, as a recipe says')
     .argument('<name>', 'the image')
     .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
-    .action(
-      async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
-        await buildImage(new ImageStore(state), name, recipe, say);
-        console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
-      },
-    );
+    .action(async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
+      await buildImage(new ImageStore(state), name, recipe, say);
+      console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
+    });
   const take = command('import', "takes in a disk of one's own: raw or qcow2, of whatever system")
     .argument('<name>', 'the image')
     .argument('<disk>', 'the disk, which is copied')

@@ -45,9 +45,9 @@ export class DataPlane {
     this.worker = order.worker;
     this.thread = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: order,
-      name: `dataplane-${order.worker}`,
-      // Those that native code makes would be warned of when they are closed.
+      // Descriptors are made by the addon too, and inherited by machines: Node.js cannot keep account of them.
       trackUnmanagedFds: false,
+      name: `dataplane-${order.worker}`,
     });
     let end: End | undefined;
     let hasStarted = (_started: boolean) => {};

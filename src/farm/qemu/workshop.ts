@@ -30,8 +30,8 @@ export class MachineWorkshop implements Workshop<Machine> {
   private readonly freeSlots: number[];
   private launcher!: Launcher;
   private reopening: Promise<void> | undefined;
-  private closed = false;
   private last = 0;
+  private closing = false;
 
   constructor(images: readonly FrozenImage[], options: WorkshopOptions) {
     this.images = images;
@@ -47,7 +47,7 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.closing = true;
     for (const machine of [...this.running.values()]) this.discard(machine);
     await this.reopening?.catch(() => {
       // Whoever wanted a machine hears of it.
@@ -114,12 +114,12 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   failed(image: number, reason: string): void {
-    this.options.onFailure(this.images[image]!.manifest.name, reason);
+    if (!this.closing) this.options.onFailure(this.images[image]!.manifest.name, reason);
   }
 
   /** Whatever ended the launcher, and with it all machines, does not end the farm. */
   private async reopen(): Promise<void> {
-    if (this.launcher.alive || this.closed) return;
+    if (this.launcher.alive || this.closing) return;
     this.reopening ??= this.launcher
       .close()
       .then(() => this.open())
@@ -139,6 +139,6 @@ export class MachineWorkshop implements Workshop<Machine> {
     this.running.delete(machine.id);
     this.freeSlots.push(machine.slot);
     this.discard(machine);
-    this.options.onEnd(machine, reason);
+    if (!this.closing) this.options.onEnd(machine, reason);
   }
 }

@@ -72,7 +72,10 @@ const requests: fc.Arbitrary<LaunchRequest> = fc.record({
 });
 
 t.test('requests arrive as they were meant, in whatever pieces', async (t) => {
-  const cases = fc.sample(fc.tuple(fc.array(requests, { maxLength: 5 }), fc.integer({ min: 1, max: 500 })), sample(200));
+  const cases = fc.sample(
+    fc.tuple(fc.array(requests, { maxLength: 5 }), fc.integer({ min: 1, max: 500 })),
+    sample(200),
+  );
   const streams = cases.map(([list, step]) => ({
     bytes: Buffer.concat(list.flatMap((one) => [launchMessage(one), killMessage(one.id)])),
     step,

@@ -155,7 +155,7 @@ int main(int count, char** arguments) {
     int forks = 0;
     while (fork() > 0) forks++;
     if (getpid() == 1) dprintf(3, "forked %d\n", forks);
-    for (;;) (void)!fork();
+    for (;; usleep(1000)) (void)!fork();
   } else if (strcmp(what, "say") == 0) {
     for (int i = 1; i <= atoi(arguments[2]); i++) fprintf(stderr, "\033[31mline %d\n", i);
     return 3;

@@ -40,6 +40,7 @@ const spec = {
     builders: count(2, 'Real machines that are made at the same time.', { min: 1, max: 64 }),
     refill: count(20, 'Real machines made in a second while nobody waits for one.', { min: 1 }),
     overhead: bytes(192 * 2 ** 20, 'Memory that the process of a real machine may use beyond its image.'),
+    disk: bytes(2 ** 28, 'What a real machine may write to its disk, which is memory as well.'),
     latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
   },
   drops: {
@@ -162,7 +163,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
 
   protected makeBackend(): CloneBackend {
     const { services } = this;
-    const { backend, images, memory, clones, latency, overhead, standby, standbyMost, builders, refill } = this.config;
+    const { backend, images, memory, clones, latency, overhead, disk, standby, standbyMost, builders, refill } =
+      this.config;
     if (backend === 'qemu') {
       return new QemuBackend({
         services,
@@ -170,6 +172,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         machines: clones + standbyMost + builders,
         standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
         overhead,
+        disk,
         warn: (message) => services.event({ kind: 'warning', element: this.name, message }),
       });
     }

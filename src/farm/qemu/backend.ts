@@ -6,6 +6,7 @@ import { ImageStore } from '../image/store.js';
 import { Pool } from '../pool.js';
 import { gatewayOf } from '../wire.js';
 import { Wires } from '../wires.js';
+import { FROZEN_MAC } from './command-line.js';
 import { FrozenImage } from './frozen-image.js';
 import type { Machine } from './machine.js';
 import { identityLetter } from './rehearsal.js';
@@ -22,6 +23,8 @@ export interface QemuOptions {
   readonly standby: StandbyOptions;
   /** Bytes that the process of a machine may use beyond its image. */
   readonly overhead: number;
+  /** Bytes that a machine with a disk may write to it. They are memory as well. */
+  readonly disk: number;
   /** Takes what a person should know. */
   warn(message: string): void;
 }
@@ -77,7 +80,7 @@ export class QemuBackend implements CloneBackend {
 
   /** @throws {ImageError} if an image is missing, damaged or frozen by another QEMU; {Error} if there can be no jails. */
   async start(listener: BackendListener, images: readonly string[]): Promise<void> {
-    const { services, standby, state, machines, overhead, warn } = this.options;
+    const { services, standby, state, machines, overhead, disk, warn } = this.options;
     if (services.clock.virtual)
       throw new Error('BACKEND qemu cannot run on the time of a capture: its machines are real');
     this.listener = listener;
@@ -87,6 +90,7 @@ export class QemuBackend implements CloneBackend {
     this.workshop = new MachineWorkshop(this.images, {
       machines,
       overhead,
+      disk,
       onEnd: (machine, reason) => this.ended(machine, reason),
       onFailure: (image, reason) => warn(`no machine of image ${image} could be made: ${reason}`),
     });
@@ -101,12 +105,17 @@ export class QemuBackend implements CloneBackend {
     this.standby?.stop();
     await this.workshop?.close();
     this.wires.close();
+    for (const image of this.images) image.close();
     this.pool.close();
   }
 
   insideAddress(image: number): number | undefined {
     const { identity, address } = this.images[image]!.manifest;
     return identity === 'translate' ? address.address : undefined;
+  }
+
+  insideMac(image: number): Uint8Array | undefined {
+    return this.images[image]!.manifest.identity === 'translate' ? FROZEN_MAC : undefined;
   }
 
   request(id: number, image: number, identity: Identity): void {

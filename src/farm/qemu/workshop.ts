@@ -12,14 +12,13 @@ export interface WorkshopOptions {
   readonly machines: number;
   /** Bytes that the process of a machine may use beyond its image. */
   readonly overhead: number;
+  /** Bytes that a machine with a disk may write to it. They are memory as well. */
+  readonly disk: number;
   /** A machine has ended by itself. */
   onEnd(machine: Machine, reason: string): void;
   /** One could not be made. */
   onFailure(image: string, reason: string): void;
 }
-
-/** Bytes that a clone may write to its disk. They are memory. */
-const DISK = 2 ** 30;
 
 /** Where machines are made from images: started, restored and rehearsed. */
 export class MachineWorkshop implements Workshop<Machine> {
@@ -68,6 +67,7 @@ export class MachineWorkshop implements Workshop<Machine> {
     if (slot === undefined) throw new Error(`all ${this.options.machines} machines run`);
     const id = ++this.last;
     const files = image.openFiles();
+    const disk = manifest.disks.length > 0 ? this.options.disk : 0;
     try {
       const machine = await Machine.start(this.launcher, {
         id,
@@ -77,7 +77,7 @@ export class MachineWorkshop implements Workshop<Machine> {
         memory,
         files,
         ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
-        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
+        limits: { memory: manifest.hardware.memory + this.options.overhead + disk, fileBytes: disk },
       });
       this.running.set(id, machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { Failure } from '../../control/failure.js';
-import { buildImage, freezeImage, importImage } from '../../farm/image/make.js';
+import { buildImage, ensureImage, freezeImage, importImage } from '../../farm/image/make.js';
 import type { Manifest } from '../../farm/image/manifest.js';
 import { ImageStore } from '../../farm/image/store.js';
 import { checkVersion, qemuVersion } from '../../farm/qemu/version.js';
@@ -35,6 +35,8 @@ function doing<A extends unknown[]>(action: (...words: A) => Promise<void>): (..
 /** Progress goes to standard error, so that standard output has the result only. */
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+const recipeOf = (name: string) => `config/images/${name}.recipe`;
+
 const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 function describe({ name, frozen, qemu, hardware, identity, baseline }: Manifest): string {
@@ -49,8 +51,7 @@ export function image(): Command {
     .argument('<name>', 'the image')
     .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
     .action(
-      doing(async (name: string, options: StateOption & { recipe?: string }) => {
-        const { state, recipe = `config/images/${name}.recipe` } = options;
+      doing(async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
         await buildImage(new ImageStore(state), name, recipe, say);
         console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
       }),
@@ -70,6 +71,14 @@ export function image(): Command {
     .action(
       doing(async (name: string, { state }: StateOption) => {
         console.log(describe(await freezeImage(new ImageStore(state), name, say)));
+      }),
+    );
+  const ensure = command('ensure', 'builds and freezes an image, unless it is there and as its recipe says')
+    .argument('<name>', 'the image')
+    .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
+    .action(
+      doing(async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
+        console.log(describe(await ensureImage(new ImageStore(state), name, recipe, say)));
       }),
     );
   const list = command('list', 'lists the images').action(
@@ -111,6 +120,7 @@ export function image(): Command {
       'after',
       `
 Examples:
+  potemkin image ensure linux
   potemkin image build linux && potemkin image freeze linux
   potemkin image import xp winxp.qcow2 --recipe xp.recipe && potemkin image freeze xp
   potemkin image verify linux`,
@@ -118,6 +128,7 @@ Examples:
     .addCommand(build)
     .addCommand(take)
     .addCommand(freeze)
+    .addCommand(ensure)
     .addCommand(list)
     .addCommand(verify)
     .addCommand(remove);

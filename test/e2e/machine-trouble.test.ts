@@ -110,7 +110,19 @@ t.test('a full disk costs a capture, and nothing else', { skip }, async (t) => {
   mkdirSync(captures);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', captures]);
   t.teardown(() => execFileSync('umount', [captures]));
-  const gateway = await Gateway.start(t, lab, farm, '--state', state, '-D', 'TARGETS=0', '-D', 'KEEP=1s', '-D', 'IDLE=1s');
+  const gateway = await Gateway.start(
+    t,
+    lab,
+    farm,
+    '--state',
+    state,
+    '-D',
+    'TARGETS=0',
+    '-D',
+    'KEEP=1s',
+    '-D',
+    'IDLE=1s',
+  );
   const address = '10.99.62.1';
   await ssh(lab, address, 'nc -w 1 10.99.62.2 7 < /dev/null; true');
   await until('the end of the clone', () => goneOf(gateway, address).length > 0);

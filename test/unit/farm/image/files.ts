@@ -18,7 +18,7 @@ export async function layDown(folder: string, name: string): Promise<Manifest> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'recipe'), recipe('raw'));
   for (const part of ['disk', 'disk.layer', 'disk.empty', 'memory', 'state'])
-    writeFileSync(join(folder, part), `what is in ${part}`);
+    writeFileSync(join(folder, part), `what is in ${part}`.padEnd(4096));
   const describe = (part: string) => describeFile(folder, part);
   const manifest: Manifest = {
     name,

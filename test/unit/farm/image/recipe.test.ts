@@ -58,7 +58,15 @@ t.test('a machine with a disk', (t) => {
     'memory 1G\nmachine q35\nnic rtl8139\nsmbios "type=1,product=a \\"b\\""\nsmbios "type=3"\nwarm tcp 135 445\n';
   t.match(parseRecipe(`${DISK}${more}timeout 600`, 'x.recipe'), {
     ...{ memory: 2 ** 30, machine: 'q35', nic: 'rtl8139', smbios: ['type=1,product=a "b"', 'type=3'] },
-    ...{ linux: undefined, disk: 'qcow2', bus: 'ide', vga: 'none', identity: 'translate', warm: [135, 445], timeout: 600 },
+    ...{
+      linux: undefined,
+      disk: 'qcow2',
+      bus: 'ide',
+      vga: 'none',
+      identity: 'translate',
+      warm: [135, 445],
+      timeout: 600,
+    },
     ready: { kind: 'after', seconds: 60 },
   });
   const virtio = `${DISK.replace('qcow2', 'raw')}bus virtio\nvga cirrus`;

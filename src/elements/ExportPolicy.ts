@@ -1,6 +1,6 @@
 import { Images } from '../farm/images.js';
 import { isReply, Policy, type Rule } from '../farm/policy.js';
-import { Universes } from '../farm/universes.js';
+import { noteVerdict, Universes } from '../farm/universes.js';
 import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
 import { VERDICT } from '../packet/verdict.js';
@@ -110,7 +110,10 @@ export class ExportPolicy extends Element<typeof spec> {
     if (rule.verdict !== 'undecided') this.metrics.decisions[rule.verdict].add(1);
     if (isReply(packets.flowState[row]!)) return true;
     const clone = universe.clones.get(packets.src[row]!);
-    if (clone) clone.opened++;
+    if (clone) {
+      clone.opened++;
+      noteVerdict(clone, rule.place, rule.verdict);
+    }
     this.services.event({
       kind: 'verdict',
       clone: packets.clone[row]!,

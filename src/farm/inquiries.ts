@@ -8,10 +8,12 @@ const AT_ONCE = 4;
 const WAITING = 1024;
 
 interface Inquiry {
-  /** When it was put, by the engine's clock; undefined while it waits. */
-  asked: number | undefined;
+  /** When the last one that has come to an end was put, by the engine's clock; Infinity if there is no agent. */
+  asked: number;
   /** Undefined until there is an answer. */
   report: AgentReport | undefined;
+  /** Whether one is under way. */
+  open: boolean;
 }
 
 /** What the agents in clones say of them, asked a few at a time. Nobody waits for an answer. */
@@ -34,16 +36,17 @@ export class Inquiries {
 
   /** Asks a clone's agent when its turn comes, if so many wait as may. */
   ask(clone: CloneRecord): void {
-    if (!this.backend.report || this.waiting.size >= WAITING) return;
+    if (!this.backend.report || this.waiting.size >= WAITING || this.known.get(clone)?.open) return;
     this.waiting.add(clone);
     this.work();
   }
 
-  /** Whether a clone's agent has been asked since anything came or went, or there is none. */
+  /** Whether a clone's agent has been asked since anything came or went, or there is none. If not, it is asked. */
   isUpToDate(clone: CloneRecord): boolean {
     if (!this.backend.report) return true;
-    const asked = this.known.get(clone)?.asked;
-    return asked !== undefined && asked >= clone.active;
+    const isAsked = () => (this.known.get(clone)?.asked ?? Number.NEGATIVE_INFINITY) >= clone.active;
+    if (!isAsked()) this.ask(clone);
+    return isAsked();
   }
 
   forget(clone: CloneRecord): void {
@@ -62,7 +65,7 @@ export class Inquiries {
   /** It has been asked when there is an answer, or there will be none. */
   private async put(clone: CloneRecord): Promise<void> {
     const { now } = this.clock;
-    const inquiry = this.known.get(clone) ?? { asked: undefined, report: undefined };
+    const inquiry = this.known.get(clone) ?? { asked: Number.NEGATIVE_INFINITY, report: undefined, open: false };
     this.known.set(clone, inquiry);
     const answer = this.backend.report!(clone.id);
     if (!answer) {
@@ -70,12 +73,14 @@ export class Inquiries {
       return;
     }
     this.asking++;
+    inquiry.open = true;
     try {
       inquiry.report = await answer;
     } catch {
       // A guest that was taken over need not answer. What it said before stands.
     }
     inquiry.asked = now;
+    inquiry.open = false;
     this.asking--;
     this.work();
   }

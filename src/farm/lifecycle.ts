@@ -136,10 +136,7 @@ export class Lifecycle {
     const quiet = now - clone.active;
     const old = now - clone.born >= life;
     if (quiet < idle && !old) return false;
-    if (!old && quiet < idle + ANSWER && !this.inquiries.isUpToDate(clone)) {
-      this.inquiries.ask(clone);
-      return false;
-    }
+    if (!old && quiet < idle + ANSWER && !this.inquiries.isUpToDate(clone)) return false;
     const reason = mayGo(clone, delta, now, this.policy);
     if (reason !== undefined) this.clones.end(clone, 'recycled', reason);
     return reason !== undefined;

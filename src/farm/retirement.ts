@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Services } from '../pipeline/element.js';
 import type { Captive, CloneBackend } from './backend.js';
@@ -56,6 +57,8 @@ export class Retirement {
 
   constructor(options: RetirementOptions) {
     this.options = options;
+    // Each capture listens, and there are not so many.
+    setMaxListeners(0, this.end.signal);
   }
 
   /** Clones that are being captured. */

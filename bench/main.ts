@@ -8,9 +8,10 @@ import { drivers } from './suites/drivers.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
 import { guest } from './suites/guest.js';
+import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, drivers];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, drivers];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

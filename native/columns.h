@@ -12,8 +12,8 @@ inline constexpr uint32_t kRows = 1024;
 inline constexpr uint32_t kBatch = 256;
 inline constexpr uint32_t kHeadroom = 64;
 inline constexpr uint32_t kSlot = 2112;
-inline constexpr uint32_t kSlotsAt = 58368;
-inline constexpr size_t kTableBytes = 2221056;
+inline constexpr uint32_t kSlotsAt = 66560;
+inline constexpr size_t kTableBytes = 2229248;
 inline constexpr uint32_t kMaxPacket = kSlot - kHeadroom;
 
 // A borrowed packet table. The caller has checked that base points to kTableBytes bytes, aligned to 8.
@@ -56,61 +56,69 @@ struct Packets {
   uint32_t* flow() const {
     return reinterpret_cast<uint32_t*>(base + 32768);
   }
+  // which decision of export policy holds for its flow, 0 while none
+  uint32_t* decision() const {
+    return reinterpret_cast<uint32_t*>(base + 36864);
+  }
+  // seconds since its flow was opened
+  uint32_t* age() const {
+    return reinterpret_cast<uint32_t*>(base + 40960);
+  }
   // clone that sent it or took it, 0 while none
   uint32_t* clone() const {
-    return reinterpret_cast<uint32_t*>(base + 36864);
+    return reinterpret_cast<uint32_t*>(base + 45056);
   }
   // TCP or UDP source port; ICMP type * 256 + code
   uint16_t* sport() const {
-    return reinterpret_cast<uint16_t*>(base + 40960);
+    return reinterpret_cast<uint16_t*>(base + 49152);
   }
   // TCP or UDP destination port; ICMP echo identifier
   uint16_t* dport() const {
-    return reinterpret_cast<uint16_t*>(base + 43008);
+    return reinterpret_cast<uint16_t*>(base + 51200);
   }
   // bytes from start to what follows the transport header (the IPv4 header where there is none)
   uint16_t* payload() const {
-    return reinterpret_cast<uint16_t*>(base + 45056);
+    return reinterpret_cast<uint16_t*>(base + 53248);
   }
   // number of the image that plays dst plus 1, 0 while none
   uint16_t* image() const {
-    return reinterpret_cast<uint16_t*>(base + 47104);
+    return reinterpret_cast<uint16_t*>(base + 55296);
   }
   // IPv4 protocol number
   uint8_t* proto() const {
-    return reinterpret_cast<uint8_t*>(base + 49152);
+    return reinterpret_cast<uint8_t*>(base + 57344);
   }
   // TCP flags, 0 for others
   uint8_t* tcpFlags() const {
-    return reinterpret_cast<uint8_t*>(base + 50176);
+    return reinterpret_cast<uint8_t*>(base + 58368);
   }
   // bytes of the IPv4 header
   uint8_t* ipHeader() const {
-    return reinterpret_cast<uint8_t*>(base + 51200);
+    return reinterpret_cast<uint8_t*>(base + 59392);
   }
   // 0 whole, 1 first fragment, 2 a later one (its ports are 0)
   uint8_t* fragment() const {
-    return reinterpret_cast<uint8_t*>(base + 52224);
+    return reinterpret_cast<uint8_t*>(base + 60416);
   }
   // number of the tunnel it came in by plus 1, 0 if by none
   uint8_t* tunnel() const {
-    return reinterpret_cast<uint8_t*>(base + 53248);
+    return reinterpret_cast<uint8_t*>(base + 61440);
   }
   // what the flow table found: see FLOW in src/packet/flow.ts
   uint8_t* flowState() const {
-    return reinterpret_cast<uint8_t*>(base + 54272);
+    return reinterpret_cast<uint8_t*>(base + 62464);
   }
   // what export policy decided for its flow: see VERDICT in src/packet/verdict.ts
   uint8_t* verdict() const {
-    return reinterpret_cast<uint8_t*>(base + 55296);
+    return reinterpret_cast<uint8_t*>(base + 63488);
   }
   // why it is broken: see FAULTS in src/packet/faults.ts; 0 if it is sound
   uint8_t* fault() const {
-    return reinterpret_cast<uint8_t*>(base + 56320);
+    return reinterpret_cast<uint8_t*>(base + 64512);
   }
   // Click's paint annotation
   uint8_t* paint() const {
-    return reinterpret_cast<uint8_t*>(base + 57344);
+    return reinterpret_cast<uint8_t*>(base + 65536);
   }
 
   uint8_t* slot(uint32_t row) const { return base + kSlotsAt + size_t{row} * kSlot; }
@@ -126,6 +134,8 @@ struct Packets {
     std::memset(key() + first, 0, size_t{count} * 4);
     std::memset(universe() + first, 0, size_t{count} * 4);
     std::memset(flow() + first, 0, size_t{count} * 4);
+    std::memset(decision() + first, 0, size_t{count} * 4);
+    std::memset(age() + first, 0, size_t{count} * 4);
     std::memset(clone() + first, 0, size_t{count} * 4);
     std::memset(sport() + first, 0, size_t{count} * 2);
     std::memset(dport() + first, 0, size_t{count} * 2);
@@ -194,6 +204,7 @@ enum class Verdict : uint8_t {
   kReflect = 2,
   kRedirect = 3,
   kDrop = 4,
+  kReset = 5,
 };
 
 }  // namespace potemkin

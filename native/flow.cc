@@ -120,7 +120,8 @@ void Flows::pend(uint32_t slot, From from, bool fromHigh, uint32_t inUniverse, u
   fresh.openerHigh = fromHigh;
   store(slot, fresh);
   universe(slot) = inUniverse;
-  table_.seen(slot) = now;
+  decision(slot) = 0;
+  opened(slot) = table_.seen(slot) = now;
 }
 
 // Whether a clone calls its caller on the caller's own port. That is no answer: the caller's address may have
@@ -138,6 +139,7 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
   packets.flow()[row] = 0;
   packets.flowState()[row] = 0;
   packets.verdict()[row] = 0;
+  packets.decision()[row] = packets.age()[row] = 0;
   const uint32_t inUniverse = from == From::kInside ? packets.universe()[row] : 0;
   if (!subject.some) return Disposition::kStray;
   if constexpr (from == From::kInside) {
@@ -201,6 +203,8 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
   bits |= kFlowKnown;
   report(slot);
   packets.verdict()[row] = static_cast<uint8_t>(held.verdict);
+  packets.decision()[row] = decision(slot);
+  packets.age()[row] = now - opened(slot);
   packets.universe()[row] = universe(slot);
   return Disposition::kKnown;
 }

@@ -31,7 +31,10 @@ struct FlowCounts {
 
 enum class TcpPhase { kOpening, kOpen, kClosing, kClosed };
 
-// The second word of an entry's value; the first is its universe.
+// Words of an entry's value: its universe, its state, what policy decided about it, and when it was opened.
+inline constexpr uint32_t kValueWords = 4;
+
+// The second of them.
 struct FlowState {
   uint32_t verdict : 8;
   uint32_t turn : 14;  // in which it was last referred to
@@ -55,7 +58,7 @@ static_assert(sizeof(FlowState) == 4);
 // Borrows the two tables for the length of a call.
 class Flows {
  public:
-  static constexpr TableShape shape(uint32_t capacity) { return {kFlowKeyWords, 2, capacity}; }
+  static constexpr TableShape shape(uint32_t capacity) { return {kFlowKeyWords, kValueWords, capacity}; }
   static constexpr TableShape fragmentShape(uint32_t capacity) { return {4, 1, capacity}; }
   static constexpr uint32_t kFragmentTimeout = 30;  // seconds
   // Seconds that a flow which is no open TCP connection is spared when the table is full.
@@ -66,8 +69,8 @@ class Flows {
   Flows(Table& flows, Table& fragments);
 
   // Rows below kRows that came from the Internet, or from clones, with the parse columns filled in; now in
-  // seconds. Sets flow, flowState, verdict, and where the flow is known universe. Disposition i is that of
-  // row i.
+  // seconds. Sets flow, flowState, verdict, decision, age, and where the flow is known universe. Disposition
+  // i is that of row i.
   void outside(const Packets& packets, std::span<const uint16_t> rows, uint32_t now, Disposition* result);
   void inside(const Packets& packets, std::span<const uint16_t> rows, uint32_t now, Disposition* result);
 
@@ -89,6 +92,9 @@ class Flows {
   FlowState state(uint32_t slot) const { return std::bit_cast<FlowState>(table_.value(slot)[1]); }
   void store(uint32_t slot, FlowState state) { table_.value(slot)[1] = std::bit_cast<uint32_t>(state); }
   uint32_t& universe(uint32_t slot) { return table_.value(slot)[0]; }
+  // Export policy's own word about the flow, which nothing here interprets.
+  uint32_t& decision(uint32_t slot) { return table_.value(slot)[2]; }
+  uint32_t& opened(uint32_t slot) { return table_.value(slot)[3]; }
   uint32_t space(uint32_t slot) const { return table_.entry(slot)[kSpace]; }
   uint32_t proto(uint32_t slot) const { return table_.entry(slot)[kProto]; }
 

@@ -26,7 +26,10 @@ bool Flows::keep(const Packets& packets, uint32_t row, uint32_t slot) {
   if (held.pending && (bits & kFlowKnown) != 0) return false;
   if (first && held.fromOutside) universe(slot) = claimed;
   if (claimed != universe(slot)) return false;
-  if (first || (inside && (!held.pending || held.verdict == 0))) held.verdict = verdict;
+  if (first || (inside && (!held.pending || held.verdict == 0))) {
+    held.verdict = verdict;
+    decision(slot) = packets.decision()[row];
+  }
   held.keep = 1;
   store(slot, held);
   return held.fromOutside && !held.pending;
@@ -54,6 +57,8 @@ bool Flows::move(uint32_t slot) {
   if (moved != Table::kNone) {
     const auto to = static_cast<uint32_t>(moved);
     universe(to) = universe(slot);
+    decision(to) = decision(slot);
+    opened(to) = opened(slot);
     table_.seen(to) = table_.seen(slot);
     FlowState copy = held;
     copy.keep = copy.pending = 0;

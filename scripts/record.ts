@@ -1,5 +1,5 @@
 /** Makes demo/story.pcap. Run it when the story has changed, or the simulated clones answer differently. */
-import { CHAPTERS } from '../src/control/story/chapters.js';
+import { chapters } from '../src/control/story/chapters.js';
 import { record } from './record/conversation.js';
 
 const FILE = 'demo/story.pcap';
@@ -11,7 +11,7 @@ const CALL = 0.001;
 
 await record(
   FILE,
-  CHAPTERS.flatMap(({ calls }, chapter) =>
+  chapters('simulated').flatMap(({ calls }, chapter) =>
     calls.map((call, i) => ({ call, time: BEGINNING + chapter * CHAPTER + i * CALL })),
   ),
 );

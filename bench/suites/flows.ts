@@ -32,7 +32,7 @@ function walk(size: number): () => number {
 
 /** A table as wide as the flow table's, full. */
 function tableCases(size: number): Case[] {
-  const table = new Table({ keyWords: 5, valueWords: 2, capacity: size });
+  const table = new Table({ keyWords: 5, valueWords: 4, capacity: size });
   const write = (next: () => number) => {
     for (let i = 0; i < BATCH; i++) table.keys.set([2, 3, 4, 0, next()], i * 5);
   };

@@ -136,7 +136,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       checkCounts(flows, flowTable, false);
       if ((bits & kTaken) != 0) packets.clone()[n] = 1;
       const uint8_t verdict = input.byte();
-      if (verdict < 5) packets.verdict()[n] = verdict;
+      if (verdict < 6) packets.verdict()[n] = verdict;
     }
     flows.settle(packets, {table.rows, n});
     checkCounts(flows, flowTable, true);

@@ -8,6 +8,7 @@ import { DEFAULT_NAME, DEFAULT_STATE } from '../control/lab/layout.js';
 import { liveStory } from '../control/story/live.js';
 import { replayStory } from '../control/story/replay.js';
 import { Teller } from '../control/story/teller.js';
+import { chooseWorld } from '../control/story/world.js';
 
 const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 
@@ -17,6 +18,8 @@ function options() {
       options: {
         once: { type: 'boolean', default: false },
         replay: { type: 'boolean', default: false },
+        simulated: { type: 'boolean', default: false },
+        farm: { type: 'string', default: path('.cache/state') },
         name: { type: 'string', default: DEFAULT_NAME },
         state: { type: 'string', default: DEFAULT_STATE },
         listen: { type: 'string', default: '127.0.0.1:9477' },
@@ -31,7 +34,7 @@ function options() {
 process.stdout.on('error', () => process.exit(1));
 
 try {
-  const { once, replay, name, state, listen } = options();
+  const { once, replay, simulated, name, state, farm, listen } = options();
   const { version } = JSON.parse(readFileSync(path('package.json'), 'utf8')) as { version: string };
   const teller = new Teller(process.stdout);
   teller.title('Potemkin, a honeyfarm gateway');
@@ -49,7 +52,11 @@ try {
       version,
     });
   } else {
+    teller.heading('The machines');
+    const world = simulated ? 'simulated' : await chooseWorld(teller, farm, path('config/images/linux.recipe'));
     process.exitCode = await liveStory(teller, {
+      farm,
+      world,
       graph: path('config/farm.click'),
       name,
       state,

@@ -45,6 +45,8 @@ export class DataPlane {
     this.worker = order.worker;
     this.thread = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: order,
+      // Descriptors are made by the addon too, and inherited by machines: Node.js cannot keep account of them.
+      trackUnmanagedFds: false,
       name: `dataplane-${order.worker}`,
     });
     let end: End | undefined;

@@ -12,6 +12,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   reflect: 'reflected',
   rewrite: 'let out, rewritten',
   drop: 'dropped',
+  reset: 'refused',
 };
 
 /** Names of files and messages of libraries may hold anything: a line stays a line, and a terminal's state its own. */
@@ -53,7 +54,8 @@ export function narrate(event: EngineEvent): string {
     case 'verdict': {
       const to = destination(event.target, event.proto, event.port);
       const verdict = VERDICTS[event.verdict] ?? event.verdict;
-      return oneLine(`clone ${event.clone} tried to reach ${to}: ${verdict} (rule ${event.rule})`);
+      const quota = event.quota === undefined ? '' : `; over ${event.quota}`;
+      return oneLine(`clone ${event.clone} tried to reach ${to}: ${verdict} (rule ${event.rule}${quota})`);
     }
     case 'warning':
     case 'error':

@@ -1,12 +1,19 @@
+import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
-import { isReply, Policy, type Rule } from '../farm/policy.js';
+import { type Decision, describeDecision } from '../farm/policy/decisions.js';
+import { isReply } from '../farm/policy/facts.js';
+import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
+import { Policy, readPolicy } from '../farm/policy/policy.js';
+import { refuse } from '../farm/policy/reset.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
+import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
 import { VERDICT } from '../packet/verdict.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
-import { fileValue } from '../pipeline/values.js';
+import { count, fileValue } from '../pipeline/values.js';
 
 const spec = {
   summary: 'decides what becomes of each flow that a clone sends packets of',
@@ -14,33 +21,64 @@ const spec = {
   outputs: {
     forward: 'packets that may leave',
     reflect: 'packets that the farm is to answer itself',
-    redirect: 'packets for a machine of the image that the rule names',
+    redirect: 'packets for a machine of the image that the rule names, and refusals for the clone itself',
     drop: 'packets that go nowhere',
   },
   config: {
-    policy: fileValue('export policy', 'Ordered rules, a line each: match -> verdict.', {
+    policy: fileValue('export policy', 'Ordered rules: match -> verdict. See docs/policy.md.', {
       read: (text, file) => new Policy(text, file),
     }),
+    decisions: count(4096, 'Decisions that are remembered for those who ask later.', { min: 1, max: 1 << 16 }),
+    destinations: count(1 << 18, 'Outside addresses that quotas count for at once.', { min: 1, max: 1 << 24 }),
   },
   drops: {
     universe: 'its universe is gone',
     collision: 'another universe has the same flow open towards the outside',
     options: 'it may leave but for its IP options, of which a source route would lead it elsewhere',
+    quota: 'its flow goes on, but has used up its packets or bytes for now',
   },
   metrics: {
     decisions: {
       kind: 'counter',
       doc: 'flows decided, by verdict',
-      label: { name: 'verdict', values: ['forward', 'reflect', 'redirect', 'drop'] },
+      label: { name: 'verdict', values: ['forward', 'reflect', 'redirect', 'drop', 'reset'] },
+    },
+    quotas_reached: {
+      kind: 'counter',
+      doc: 'flows and packets that were over a quota, by what it counts',
+      label: { name: 'measure', values: ['flows', 'destinations', 'packets', 'bytes'] },
+    },
+    policies_refused: { kind: 'counter', doc: 'policies that were to be put into force and had errors' },
+    counted: {
+      kind: 'gauge',
+      doc: 'keys for which quotas have counters, by level',
+      label: { name: 'level', values: ['clone', 'universe', 'destination'] },
     },
   },
-  handlers: { rules: { read: 'the rules and how many flows each has decided, a line each' } },
+  handlers: {
+    rules: { read: 'the rules and how many flows each has decided, a line each' },
+    policy: {
+      read: 'the file in force, and how many rules it has',
+      write: 'puts another file into force, or `reload` the same again; if it has errors, nothing changes',
+    },
+    decisions: {
+      read: 'the decisions made last, the latest first, a line each: time, verdict, rule, flow, and how quotas stood',
+      write: 'which of them to read: an address, `clone N`, `universe N`, or `all`',
+    },
+  },
   containment: { role: 'guard', licenses: 'forward' },
 } as const satisfies Spec;
 
+/** Seconds between two looks for counters that nobody needs any more. */
+const ROUND = 10;
+
 /**
- * Nothing leaves without a rule that says so. A flow is decided by its first packet, once; the flow table keeps the
- * verdict for the rest. Rules are tried in order, the first that matches decides, and what none matches is dropped.
+ * Nothing leaves without a rule that says so. A flow is decided by its first packet; the flow table keeps the verdict for
+ * the rest. Rules are tried in order, the first that matches decides, and what none matches is dropped. The language is
+ * described in docs/policy.md; `potemkin policy` checks and explains a file.
+ *
+ * A policy can be replaced while it is in force: write a file's name, or `reload`, to the handler `policy`. Flows that are
+ * open are then decided anew with their next packet. Limits that the same rule had before go on counting.
  *
  * `potemkin check` refuses a graph in which packets of clones could reach a tunnel or a device other than by the
  * forward output.
@@ -61,79 +99,189 @@ export class ExportPolicy extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly universes: Universes;
   private readonly images: Images;
-  private readonly counts = new Map<Rule, number>();
+  private readonly judge: Judge;
+  /** Flows decided, by the rule's place. */
+  private readonly counts = new Map<string, number>();
+  private asked: (decision: Decision) => boolean = () => true;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
+    const { policy, decisions, destinations } = this.config;
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
-    for (const name of this.config.policy.images) this.images.number(name);
+    for (const name of policy.images) this.images.number(name);
+    this.judge = new Judge(policy, {
+      packets: this.packets,
+      seed: seedBytes(this.services.seed, this.name),
+      decisions,
+      destinations,
+      numbers: this.services.shared(PolicyNumbers),
+    });
+    this.universes.onClose(({ id }) => this.judge.endUniverse(id));
+  }
+
+  override start(): void {
+    this.services.clock.every(ROUND, () => {
+      this.judge.sweep(this.now());
+      for (const level of ['clone', 'universe', 'destination'] as const)
+        this.metrics.counted[level].set(this.judge.counted(level));
+    });
   }
 
   override push(batch: Batch): void {
-    const { packets } = this;
-    const { verdict } = packets;
+    const { judge } = this;
+    const now = this.now();
+    judge.prepare(batch, now);
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
-      if (verdict[row] === VERDICT.undecided && !this.decide(row)) continue;
-      switch (verdict[row]) {
-        case VERDICT.forward:
-          // The flow table saw the other universe's flow, so this one was never known to the outside.
-          if (packets.flowState[row]! & FLOW.collides) this.drops.collision.add(row);
-          else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
-          else this.out.forward.add(row);
-          break;
-        case VERDICT.reflect:
-          this.out.reflect.add(row);
-          break;
-        case VERDICT.redirect:
-          this.out.redirect.add(row);
-          break;
-        default:
-          this.out.drop.add(row);
+      if (!judge.isDecided(row)) {
+        if (this.decide(row, now)) this.send(row);
+        continue;
       }
+      const outcome = judge.meter(row, now);
+      if (outcome) this.reportLimit(row, outcome);
+      if (outcome?.passing) this.drops.quota.add(row);
+      else this.send(row);
     }
   }
 
-  /** Writes the verdict of the rule that matches into the row. Drops the row if its universe is gone. */
-  private decide(row: number): boolean {
+  override settle(): void {
+    this.judge.settle();
+  }
+
+  /** Sends a row of a decided flow where its verdict says. */
+  private send(row: number): void {
     const { packets } = this;
+    switch (packets.verdict[row]) {
+      case VERDICT.forward:
+        // The flow table saw the other universe's flow, so this one was never known to the outside.
+        if (packets.flowState[row]! & FLOW.collides) this.drops.collision.add(row);
+        else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
+        else this.out.forward.add(row);
+        break;
+      case VERDICT.reflect:
+        this.out.reflect.add(row);
+        break;
+      case VERDICT.redirect:
+        this.out.redirect.add(row);
+        break;
+      case VERDICT.reset:
+        if (refuse(packets, row)) this.out.redirect.add(row);
+        else this.out.drop.add(row);
+        break;
+      default:
+        this.out.drop.add(row);
+    }
+  }
+
+  /** Writes what policy decides into the row. False if the row has ended. */
+  private decide(row: number, now: number): boolean {
+    const { packets, judge } = this;
     const universe = this.universes.get(packets.universe[row]!);
     if (!universe) {
       this.drops.universe.add(row);
       return false;
     }
-    const rule = this.config.policy.decide(packets, row, universe);
-    packets.verdict[row] = VERDICT[rule.verdict];
-    if (rule.image !== undefined) packets.image[row] = this.images.number(rule.image) + 1;
-    this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1);
-    if (rule.verdict !== 'undecided') this.metrics.decisions[rule.verdict].add(1);
-    if (isReply(packets.flowState[row]!)) return true;
     const clone = universe.clones.get(packets.src[row]!);
-    if (clone) {
-      clone.opened++;
-      noteVerdict(clone, rule.place, rule.verdict);
+    const outcome = judge.decide(
+      row,
+      {
+        kind: universe.kind,
+        source: universe.source,
+        depth: universe.depth,
+        contacted: clone !== undefined && clone.parent === undefined,
+        image: judge.policy.imageNumber(clone && this.images.name(clone.image)),
+        toClone: universe.clones.has(packets.dst[row]!),
+      },
+      now,
+      clone,
+    );
+    const { step, over, passing, first } = outcome;
+    if (passing) {
+      this.reportLimit(row, outcome);
+      this.drops.quota.add(row);
+      return false;
     }
+    if (over) this.metrics.quotas_reached[over.limit.measure].add(1);
+    if (step.action.image !== undefined) packets.image[row] = this.images.number(step.action.image) + 1;
+    this.counts.set(step.rule.place, (this.counts.get(step.rule.place) ?? 0) + 1);
+    this.metrics.decisions[step.action.verdict].add(1);
+    const reply = isReply(packets.flowState[row]!);
+    if (!reply && first && clone) {
+      clone.opened++;
+      noteVerdict(clone, step.rule.place, step.action.verdict);
+    }
+    if (!reply || over) this.tell(row, outcome);
+    return true;
+  }
+
+  /** A packet of a flow that goes on is over a limit. */
+  private reportLimit(row: number, outcome: Outcome): void {
+    this.metrics.quotas_reached[outcome.over!.limit.measure].add(1);
+    if (outcome.news) this.tell(row, outcome);
+  }
+
+  private tell(row: number, { step, over, used, passing }: Outcome): void {
+    const { packets } = this;
     this.services.event({
       kind: 'verdict',
       clone: packets.clone[row]!,
-      universe: universe.id,
-      verdict: rule.verdict,
-      rule: rule.place,
+      universe: packets.universe[row]!,
+      verdict: passing ? 'drop' : step.action.verdict,
+      rule: step.rule.place,
+      ...(over && { quota: `${over.limit.text}: ${used} of ${over.limit.most} used` }),
       source: packets.src[row]!,
       target: packets.dst[row]!,
       proto: packets.proto[row]!,
       port: packets.dport[row]!,
     });
-    return true;
   }
+
+  /** Puts the policy of a file into force. @throws {Error} with all that is wrong; the policy in force then stays. */
+  private replace(name: string): void {
+    const { policy } = this.judge;
+    const file = name === 'reload' ? policy.file : isAbsolute(name) ? name : join(dirname(policy.file), name);
+    try {
+      const read = readPolicy(file);
+      const strange = read.images.find((image) => !this.images.all.includes(image));
+      if (strange !== undefined)
+        throw new Error(`${file}: there are no clones of image '${strange}'; a graph names its images when it starts`);
+      this.judge.install(read);
+      this.counts.clear();
+    } catch (error) {
+      this.metrics.policies_refused.add(1);
+      throw error;
+    }
+  }
+
+  /** Which decisions are to be read. */
+  private select(text: string): (decision: Decision) => boolean {
+    const [, kind, number] = /^(clone|universe) (\d+)$/.exec(text) ?? [];
+    const address = parseAddress(text);
+    if (text === 'all') return () => true;
+    if (kind === 'clone' || kind === 'universe') return (decision) => decision[kind] === Number(number);
+    if (address === undefined) throw new Error(`expected an address, 'clone N', 'universe N' or 'all', not '${text}'`);
+    return ({ src, dst }) => src === address || dst === address;
+  }
+
   override handlers() {
+    const { judge } = this;
     return {
       rules: {
         read: () =>
-          this.config.policy.rules
-            .map((rule) => `${rule.place}\t${rule.verdict}\t${this.counts.get(rule) ?? 0}`)
+          judge.policy.rules
+            .map(({ place, action }) => `${place}\t${action.verdict}\t${this.counts.get(place) ?? 0}`)
             .join('\n'),
+      },
+      policy: {
+        read: () => `${judge.policy.file}\t${judge.policy.rules.length} rules`,
+        write: (text: string) => this.replace(text.trim()),
+      },
+      decisions: {
+        read: () => [...judge.decisions].filter(this.asked).map(describeDecision).join('\n'),
+        write: (text: string) => {
+          this.asked = this.select(text.trim());
+        },
       },
     };
   }

@@ -1,3 +1,4 @@
+import { unplayable } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { Element } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
@@ -56,10 +57,4 @@ export class Reflector extends Element<typeof spec> {
     view.setUint16(at + 2, ~sum & 0xffff);
     return true;
   }
-}
-
-/** 0/8, 127/8, 224/4 and 240/4 (RFC 1122 3.2.1.3). */
-function unplayable(address: number): boolean {
-  const first = address >>> 24;
-  return first === 0 || first === 127 || first >= 224;
 }

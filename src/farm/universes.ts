@@ -50,9 +50,15 @@ export function noteVerdict(clone: CloneRecord, rule: string, verdict: string): 
   if (flows > 0 || clone.verdicts.size < RULES) clone.verdicts.set(key, { rule, verdict, flows: flows + 1 });
 }
 
-/** A closed copy of the address space: all that was caused by one root packet. */
+/** What a universe is to the outside: closed to all but its root, open to several influences, or shared by strangers. */
+export const UNIVERSE_KINDS = ['closed', 'open', 'shared'] as const;
+
+export type UniverseKind = (typeof UNIVERSE_KINDS)[number];
+
+/** A copy of the address space: all that was caused by one root packet. */
 export interface Universe {
   readonly id: number;
+  readonly kind: UniverseKind;
   /** Who sent the root packet, and to which address. */
   readonly source: number;
   readonly target: number;
@@ -90,12 +96,13 @@ export class Universes {
   }
 
   /** Begins a universe for a root packet. */
-  create(source: number, target: number): Universe {
+  create(source: number, target: number, kind: UniverseKind = 'closed'): Universe {
     // Packets have 32 bits for it.
     do this.last = (this.last + 1) >>> 0 || 1;
     while (this.open.has(this.last));
     const universe: Universe = {
       id: this.last,
+      kind,
       source,
       target,
       born: this.services.clock.now,

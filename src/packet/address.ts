@@ -36,3 +36,9 @@ export function parsePrefix(text: string): Prefix | undefined {
   if (bits > 32 || (address & ~prefixMask(bits)) !== 0) return undefined;
   return { address, length: bits };
 }
+
+/** Whether no host can have an address: 0/8, 127/8, 224/4 and 240/4 (RFC 1122 3.2.1.3). */
+export function unplayable(address: number): boolean {
+  const first = address >>> 24;
+  return first === 0 || first === 127 || first >= 224;
+}

@@ -33,6 +33,8 @@ export const COLUMNS = {
   key: { type: 'u32', doc: 'GRE key of the tunnel packet it came in (RFC 2890), 0 if none' },
   universe: { type: 'u32', doc: 'universe it belongs to, 0 while none' },
   flow: { type: 'u32', doc: 'slot of its flow in the flow table plus 1, 0 while none' },
+  decision: { type: 'u32', doc: 'which decision of export policy holds for its flow, 0 while none' },
+  age: { type: 'u32', doc: 'seconds since its flow was opened' },
   clone: { type: 'u32', doc: 'clone that sent it or took it, 0 while none' },
   sport: { type: 'u16', doc: 'TCP or UDP source port; ICMP type * 256 + code' },
   dport: { type: 'u16', doc: 'TCP or UDP destination port; ICMP echo identifier' },

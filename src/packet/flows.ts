@@ -50,7 +50,7 @@ export class Flows {
   constructor(options: FlowOptions) {
     const { capacity, fragments = 4096, tcpEstablished = 300, tcpTransitory = 60, udp = 60, icmp = 30 } = options;
     const seed = options.seed ? { seed: options.seed } : {};
-    this.#flows = new Table({ keyWords: 5, valueWords: 2, capacity, batch: 0, ...seed });
+    this.#flows = new Table({ keyWords: 5, valueWords: 4, capacity, batch: 0, ...seed });
     this.#fragments = new Table({ keyWords: 4, valueWords: 1, capacity: fragments, batch: 0, ...seed });
     const { buffer, byteOffset } = this.#flows.memory;
     this.#header = new Uint32Array(buffer, byteOffset, 32);
@@ -58,8 +58,8 @@ export class Flows {
   }
 
   /**
-   * Classifies packets from the Internet whose parse columns are filled in: sets `flow`, `flowState` and `verdict`, and
-   * `universe` where the flow is known.
+   * Classifies packets from the Internet whose parse columns are filled in: sets `flow`, `flowState`, `verdict`, `decision` and
+   * `age`, and `universe` where the flow is known.
    *
    * What may open a flow and belongs to none gets a pending one. ICMP errors follow the packet they quote if they
    * are addressed to its sender; they open nothing and keep nothing alive. Later fragments follow their first one.
@@ -86,7 +86,7 @@ export class Flows {
    * `verdict` is not 0. Others are forgotten, known ones too: their clone is gone. Rows of ICMP errors have no say.
    *
    * The first such row of a new flow gives it its universe and verdict; rows that claim another universe are ignored.
-   * Of a known flow rows from inside set the verdict. A flow that a clone opened moves to key space 0 when its
+   * Of a known flow rows from inside set the verdict, and with it the decision. A flow that a clone opened moves to key space 0 when its
    * verdict is `forward`, and back when it is no longer; it gets another slot then.
    *
    * @returns flows that could not move to key space 0 because the tuple is taken there. They stay in their universe,

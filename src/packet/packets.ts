@@ -58,6 +58,7 @@ export class Packets {
     this.start[row] = this.slot(row) + HEADROOM;
     this.length[row] = 0;
     this.src[row] = this.dst[row] = this.key[row] = this.universe[row] = this.flow[row] = this.clone[row] = 0;
+    this.decision[row] = this.age[row] = 0;
     this.sport[row] = this.dport[row] = this.payload[row] = this.image[row] = 0;
     this.proto[row] = this.tcpFlags[row] = this.ipHeader[row] = this.fragment[row] = this.tunnel[row] = 0;
     this.flowState[row] = this.verdict[row] = this.fault[row] = this.paint[row] = 0;

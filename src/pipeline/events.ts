@@ -42,6 +42,8 @@ export type EngineEvent =
       readonly universe: number;
       readonly verdict: string;
       readonly rule: string;
+      /** The limit that was reached, and how its counter stood. */
+      readonly quota?: string;
       readonly source: number;
       readonly target: number;
       readonly proto: number;

@@ -52,6 +52,43 @@ t.test('command line', async (t) => {
   });
   const file = (name: string) => join(folder, name);
 
+  t.test('policy', async (t) => {
+    const policies = t.testdir({
+      'good.policy': 'reply -> forward\nall -> reflect\ntcp -> drop\n',
+      'bad.policy': 'reply -> forwrd\ntpc -> drop\n',
+    });
+    const policy = (name: string) => join(policies, name);
+    const good = await potemkinEnds('policy', 'check', policy('good.policy'));
+    t.match(good, { status: 0, out: /3 rules, 0 named sets, nothing wrong/, err: /good\.policy:3:1: never reached/ });
+    const bad = await potemkinEnds('policy', 'check', policy('bad.policy'));
+    t.match(bad, {
+      status: 1,
+      out: '',
+      err: /bad\.policy:1:10: .*'forward'\?\)\n.*bad\.policy:2:1: unknown word 'tpc'/,
+    });
+    t.match(await potemkinEnds('policy', 'check', policy('none')), {
+      status: 1,
+      err: /expected a file that can be read/,
+    });
+
+    const explain = (...args: string[]) => potemkinEnds('policy', 'explain', policy('good.policy'), ...args);
+    const packet = 'tcp 10.99.1.2:4444 > 198.51.100.7:25';
+    t.match(await explain('--packet', packet, '--reply'), {
+      status: 0,
+      out: /good\.policy:1 +reply +yes: forward\n\nforward\n/,
+    });
+    t.match(await explain('--packet', packet), { status: 0, out: /no, 'reply' does not hold\n.*yes: reflect/ });
+    t.match(await explain('--packet', 'tcp'), { status: 1, err: /--packet: expected a packet such as/ });
+    t.match(await explain('--packet', packet, '--reply', '--answer'), { status: 1, err: /one of them/ });
+    t.match(await explain('--packet', packet, '--depth', 'x'), { status: 1, err: /whole number/ });
+
+    const capture = 'test/data/linktypes/pcapplusplus__raw_ip.pcap';
+    const replay = (...args: string[]) => potemkinEnds('policy', 'replay', policy('good.policy'), '--pcap', ...args);
+    t.match(await replay(capture, '--inside', '10.0.0.0/8'), { status: 0, out: /packets, \d+ bytes would have left/ });
+    t.match(await replay('none.pcap'), { status: 1, err: /none\.pcap/ });
+    t.match(await replay(capture, '--inside', '10.0.0.1/8'), { status: 1, err: /prefix such as/ });
+  });
+
   t.test('check', async (t) => {
     const good = await potemkinEnds('check', file('good.click'));
     t.match(good, { status: 0, err: '' });

@@ -1,11 +1,14 @@
 /**
  * The shipped graph, with a tunnel and clones that belong to the test: whatever clones send and the outside sends, what
- * leaves answers somebody who contacted that very clone, and what reaches a clone was caused in its own universe.
+ * leaves answers somebody who contacted that very clone, and what reaches a clone was caused in its own universe. Under a
+ * policy with quotas clones may begin as many flows as it says, and not one more.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { elements } from '../../src/elements/index.js';
+import { unplayable } from '../../src/packet/address.js';
 import { checkGraph } from '../../src/pipeline/check.js';
 import { Clock } from '../../src/pipeline/clock.js';
 import { Engine } from '../../src/pipeline/engine.js';
@@ -26,6 +29,7 @@ const SMALL: readonly [RegExp, string][] = [
   [/ScanFilter\(/, 'ScanFilter(SCANS 16, '],
   [/UniverseTagger\(/, 'UniverseTagger(UNIVERSES 5, '],
   [/CloneFarm\(/, 'CloneFarm(CLONES 6, BINDING 3, WAITING 2, '],
+  [/ExportPolicy\(/, 'ExportPolicy(DECISIONS 8, DESTINATIONS 16, '],
 ];
 const text = SMALL.reduce((graph, [what, by]) => graph.replace(what, by), readFileSync(FILE, 'utf8'));
 
@@ -142,8 +146,12 @@ class World {
   private readonly begun = new Set<string>();
   left = 0;
   reached = 0;
+  /** Flows that clones have begun and that left, if they may: for each clone, universe and farm. */
+  private readonly flows = new Map<string, Set<string>>();
+  readonly begins: boolean;
 
-  constructor(defines: Record<string, string>) {
+  constructor(defines: Record<string, string>, begins = false) {
+    this.begins = begins;
     const { graph, diagnostics } = checkGraph({ file: FILE, text }, registry, { defines });
     if (!graph) throw new Error(diagnostics.map(({ message }) => message).join());
     this.engine = new Engine(graph, registry, { clock: this.clock, seed: 1n, checked: true });
@@ -187,10 +195,35 @@ class World {
       if (packet[9] === 6 && (packet.readUInt16BE(6) & 0x1fff) === 1) fail('a fragment that overlaps TCP flags');
       return;
     }
-    if (unlicensed()) fail('it answers nobody');
+    if (unplayable(packet.readUInt32BE(16))) fail('it is for nobody');
+    if (unlicensed()) {
+      if (!this.begins) fail('it answers nobody');
+      const over = this.begin(puppet, packet);
+      if (over !== undefined) fail(`more than ${over}`);
+    }
     const body = (packet[0]! & 15) * 4;
-    if (packet[9] === 6 && (packet[body + 13]! & (SYN | ACK)) === SYN) fail('a clone connects to the outside');
+    const connects = packet[9] === 6 && (packet[body + 13]! & (SYN | ACK)) === SYN;
+    if (connects && !this.begins) fail('a clone connects to the outside');
     if (body > 20) fail('it carries IP options');
+  }
+
+  /** Counts a flow that a clone has begun. @returns the quota that it is over, if any */
+  private begin({ id, universe }: Puppet, packet: Buffer): string | undefined {
+    const tuple = tupleOf(packet) ?? packet.toString('hex');
+    const protocol = { 1: 'icmp', 6: 'tcp', 17: 'udp' }[packet[9]!] ?? 'other';
+    const counts: readonly [name: string, what: string, most: number][] = [
+      [`${protocol} of clone ${id}`, tuple, protocol === 'icmp' ? 1 : 2],
+      [`destinations of clone ${id}`, String(packet.readUInt32BE(16)), 2],
+      [`flows of universe ${universe}`, `${id} ${tuple}`, 4],
+      ['flows of the farm', `${id} ${tuple}`, 9],
+    ];
+    for (const [name, what, most] of counts) {
+      const known = this.flows.get(name) ?? new Set();
+      this.flows.set(name, known.add(what));
+      if (known.size > most) return `${most} ${name}`;
+    }
+    totals.begun++;
+    return undefined;
   }
 
   private readonly puppets = new Map<number, Puppet>();
@@ -198,7 +231,7 @@ class World {
   emit(puppet: Puppet, packet: Buffer, change?: { at: number; value: number; mend: boolean }): void {
     this.puppets.set(puppet.id, puppet);
     const answers = [puppet.universe, puppet.address, answered(packet)].join(' ');
-    if (!later(packet) && this.contacts.has(answers)) this.begun.add(datagram(packet));
+    if (!later(packet) && (this.begins || this.contacts.has(answers))) this.begun.add(datagram(packet));
     const bytes = Buffer.from(packet);
     if (change && change.at < bytes.length && change.at !== 4 && change.at !== 5) {
       bytes[change.at] = change.value;
@@ -272,10 +305,12 @@ function wanted(shape: Shape, src: number, dst: number, quoted: Wanted | null): 
   return { ...shape, src, dst, payload };
 }
 
-const totals = { left: 0, reached: 0 };
+const totals = { left: 0, reached: 0, begun: 0 };
 
-async function live(steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : never)[], targets: number) {
-  const world = new World({ TARGETS: String(targets) });
+type Steps = readonly (typeof step extends fc.Arbitrary<infer T> ? T : never)[];
+
+async function live(steps: Steps, targets: number, policy?: string) {
+  const world = new World({ TARGETS: String(targets), ...(policy && { POLICY: policy }) }, policy !== undefined);
   await world.start();
   for (const each of steps) {
     if (each.kind === 'outside') {
@@ -296,12 +331,34 @@ async function live(steps: readonly (typeof step extends fc.Arbitrary<infer T> ?
   totals.reached += world.reached;
 }
 
+const many = fc.array(step, { minLength: 5, maxLength: 60, size: 'max' });
+const bounds = { numRuns: 1500, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false };
+
 t.test('nothing leaves but answers, and universes never meet', async (t) => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), few(0, 0, 1), live), {
-    numRuns: 1500,
-    interruptAfterTimeLimit: 20_000,
-    markInterruptAsFailure: false,
-  });
+  await fc.assert(
+    fc.asyncProperty(many, few(0, 0, 1), (steps, targets) => live(steps, targets)),
+    bounds,
+  );
   t.comment(`${totals.left} packets left, ${totals.reached} reached clones`);
   t.ok(totals.left > 500 && totals.reached > 2000, 'enough happened to mean something');
+});
+
+/** No run lasts a day, so each of its windows is the whole run. */
+const QUOTAS = `
+dst net 0.0.0.0/8 or dst net 127.0.0.0/8 or dst net 224.0.0.0/3 -> drop
+reply -> forward
+begun -> limit tcp 2/day, udp 2/day, icmp 1/day, other 0/day, destinations 2/day per clone,
+               flows 4/day per universe, flows 9/day per farm
+         then reflect limit flows 3/day per clone then reset
+all   -> reflect
+`;
+
+t.test('nothing leaves beyond quotas', async (t) => {
+  const policy = join(t.testdir({ 'quotas.policy': QUOTAS }), 'quotas.policy');
+  await fc.assert(
+    fc.asyncProperty(many, (steps) => live(steps, 0, policy)),
+    { ...bounds, numRuns: 700, interruptAfterTimeLimit: 30_000 },
+  );
+  t.comment(`${totals.begun} flows of clones left`);
+  t.ok(totals.begun > 100, 'enough happened to mean something');
 });

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { buildImage, freezeImage, importImage } from '../../farm/image/make.js';
+import { buildImage, ensureImage, freezeImage, importImage } from '../../farm/image/make.js';
 import type { Manifest } from '../../farm/image/manifest.js';
 import { ImageStore } from '../../farm/image/store.js';
 import { DEFAULT_STATE } from '../../farm/state.js';
@@ -18,6 +18,8 @@ function command(name: string, description: string): Command {
 /** Progress goes to standard error, so that standard output has the result only. */
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+const recipeOf = (name: string) => `config/images/${name}.recipe`;
+
 const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 function describe({ name, frozen, qemu, hardware, identity, baseline }: Manifest): string {
@@ -31,12 +33,10 @@ export function image(): Command {
   const build = command('build', 'gathers what a machine boots from, as a recipe says')
     .argument('<name>', 'the image')
     .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
-    .action(
-      async (name: string, { state, recipe = `config/images/${name}.recipe` }: StateOption & { recipe?: string }) => {
-        await buildImage(new ImageStore(state), name, recipe, say);
-        console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
-      },
-    );
+    .action(async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
+      await buildImage(new ImageStore(state), name, recipe, say);
+      console.log(`image ${name} is built; freeze it with: potemkin image freeze ${name} --state ${state}`);
+    });
   const take = command('import', "takes in a disk of one's own: raw or qcow2, of whatever system")
     .argument('<name>', 'the image')
     .argument('<disk>', 'the disk, which is copied')
@@ -49,6 +49,12 @@ export function image(): Command {
     .argument('<name>', 'the image')
     .action(async (name: string, { state }: StateOption) => {
       console.log(describe(await freezeImage(new ImageStore(state), name, say)));
+    });
+  const ensure = command('ensure', 'builds and freezes an image, unless it is there and as its recipe says')
+    .argument('<name>', 'the image')
+    .option('--recipe <file>', 'the recipe (config/images/NAME.recipe)')
+    .action(async (name: string, { state, recipe = recipeOf(name) }: StateOption & { recipe?: string }) => {
+      console.log(describe(await ensureImage(new ImageStore(state), name, recipe, say)));
     });
   const list = command('list', 'lists the images').action(async ({ state }: StateOption) => {
     const store = new ImageStore(state);
@@ -77,6 +83,7 @@ export function image(): Command {
       'after',
       `
 Examples:
+  potemkin image ensure linux
   potemkin image build linux && potemkin image freeze linux
   potemkin image import xp winxp.qcow2 --recipe xp.recipe && potemkin image freeze xp
   potemkin image verify linux`,
@@ -84,6 +91,7 @@ Examples:
     .addCommand(build)
     .addCommand(take)
     .addCommand(freeze)
+    .addCommand(ensure)
     .addCommand(list)
     .addCommand(verify)
     .addCommand(remove);

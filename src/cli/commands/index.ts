@@ -7,6 +7,7 @@ import { flatten } from './flatten.js';
 import { graph } from './graph.js';
 import { image } from './image.js';
 import { lab } from './lab.js';
+import { policy } from './policy.js';
 import { run } from './run.js';
 import { universes } from './universes.js';
 
@@ -21,5 +22,6 @@ export const commands: readonly (() => Command)[] = [
   flatten,
   graph,
   explain,
+  policy,
   lab,
 ];

@@ -7,7 +7,7 @@ import { describeParts } from '../lab/status.js';
 import { narrate } from '../narrate.js';
 import { thread } from '../thread.js';
 import type { AttackOrder } from './attack.js';
-import { CHAPTERS, type Chapter, HOPS } from './chapters.js';
+import { type Chapter, chapters, HOPS, type World } from './chapters.js';
 import { StoryRecord } from './record.js';
 import type { CallResult } from './reports.js';
 import { broken, conclude, summarize } from './summary.js';
@@ -16,15 +16,33 @@ import type { Teller } from './teller.js';
 export interface LiveOptions {
   readonly graph: string;
   readonly name: string;
+  /** The folder of the lab's files. */
   readonly state: string;
+  /** The folder of images and captures. */
+  readonly farm: string;
+  readonly world: World;
   readonly listen: ListenAddress | undefined;
   /** End after the story. */
   readonly once: boolean;
   readonly version: string;
 }
 
-/** Milliseconds for the events of a chapter to come in after the attacker has finished. */
+/** What config/farm.click is told. */
+const DEFINES: Record<World, Record<string, string>> = {
+  machines: {},
+  simulated: { BACKEND: 'simulated', MAP: 'simulated.map' },
+};
+
+/** Milliseconds for the events of a chapter to come in after the attacker has finished, and between two looks. */
 const ECHO = 400;
+const LOOK = 100;
+
+/** How long an attacker waits, and how long its clones may take to come about. */
+const PACE: Record<World, Omit<AttackOrder, 'namespace' | 'calls'> & { readonly clones: number }> = {
+  // Less than the kernel takes to try again.
+  simulated: { patience: 800, listen: 600, clones: 1000 },
+  machines: { patience: 6000, listen: 6000, clones: 20_000 },
+};
 
 /**
  * Makes sure that there is a lab, and that it goes when this process ends, in whatever way but SIGKILL. One that was
@@ -52,7 +70,7 @@ async function openLab(lab: Lab): Promise<{ made: boolean; close(): void }> {
 
 /** The story with real packets: in a lab, which is made for it unless it is there. Returns the exit status. */
 export async function liveStory(teller: Teller, options: LiveOptions): Promise<number> {
-  const { graph, name, state, listen, once, version } = options;
+  const { graph, name, state, farm, world, listen, once, version } = options;
   teller.heading('The lab');
   const lab = new Lab({ name, state });
   const { made, close } = await openLab(lab);
@@ -64,11 +82,11 @@ export async function liveStory(teller: Teller, options: LiveOptions): Promise<n
   let problems: string[] = [];
   const tell = async ({ address, halt }: RunningDaemon) => {
     try {
-      for (const chapter of CHAPTERS) await play(teller, lab, chapter, record, over.signal);
+      for (const chapter of chapters(world)) await play(teller, lab, world, chapter, record, over.signal);
       const traffic = await lab.counters();
       summarize(teller, record, traffic);
       problems = broken(record, traffic, HOPS);
-      if (!once) invite(teller, lab, address);
+      if (!once) invite(teller, lab, world, address);
     } catch (error) {
       if (!over.signal.aborted) problems = [error instanceof Error ? error.message : String(error)];
     }
@@ -84,7 +102,8 @@ export async function liveStory(teller: Teller, options: LiveOptions): Promise<n
   try {
     const status = await runDaemon({
       source: readSource(graph),
-      defines: {},
+      defines: DEFINES[world],
+      state: farm,
       netns: lab.namespaces.gateway,
       listen,
       events: 'off',
@@ -110,21 +129,28 @@ export async function liveStory(teller: Teller, options: LiveOptions): Promise<n
 async function play(
   teller: Teller,
   lab: Lab,
-  { title, text, calls }: Chapter,
+  world: World,
+  { title, text, calls, clones }: Chapter,
   record: StoryRecord,
   signal: AbortSignal,
 ): Promise<void> {
   teller.heading(title);
   teller.text(text);
-  const order: AttackOrder = { namespace: lab.namespaces.attacker, calls };
+  const { patience, listen, clones: time } = PACE[world];
+  const order: AttackOrder = { namespace: lab.namespaces.attacker, calls, patience, listen };
   const results: CallResult[] = [];
   const attack = new URL('./attack.js', import.meta.url);
   for await (const result of thread<CallResult>(attack, order, signal)) results.push(result);
+  const { source } = calls[0]!;
+  for (const since = performance.now(); record.clonesOf(source).length < clones; ) {
+    if (performance.now() - since > time) break;
+    await setTimeout(LOOK, undefined, { signal });
+  }
   await setTimeout(ECHO, undefined, { signal });
   conclude(teller, record, results);
 }
 
-function invite(teller: Teller, lab: Lab, address: ListenAddress | undefined): void {
+function invite(teller: Teller, lab: Lab, world: World, address: ListenAddress | undefined): void {
   const inside = `ip netns exec ${lab.namespaces.attacker}`;
   teller.heading('Your turn');
   teller.text('The gateway goes on, and tells here what happens. As root, from another terminal:');
@@ -133,6 +159,9 @@ function invite(teller: Teller, lab: Lab, address: ListenAddress | undefined): v
     ...(address ? ([['metrics', `curl http://${formatListen(address)}/metrics`]] as const) : []),
     ['attack', `${inside} nmap -sS -p 22,80,445 10.99.7.0/24`],
     ['talk', `${inside} curl -i http://10.99.4.8/`],
+    ...(world === 'machines'
+      ? ([['log in', `${inside} ssh root@10.99.5.5 (password root), telnet 10.99.5.6`]] as const)
+      : []),
     ['end', 'Ctrl-C removes all of it'],
   ]);
   teller.gap();

@@ -11,7 +11,7 @@ import { readSource } from '../graph-file.js';
 import { isAstray } from '../lab/astray.js';
 import { decapsulate } from '../lab/gre.js';
 import { narrate } from '../narrate.js';
-import { type Call, CHAPTERS, HOPS } from './chapters.js';
+import { type Call, chapters, HOPS } from './chapters.js';
 import { StoryRecord } from './record.js';
 import type { CallResult } from './reports.js';
 import { broken, conclude, summarize, type Traffic } from './summary.js';
@@ -125,7 +125,7 @@ export async function replayStory(teller: Teller, options: ReplayOptions): Promi
   const { status, events, traffic, answers } = await replay(options, (line) => teller.lines(line));
   const record = new StoryRecord();
   for (const event of events) record.add(event);
-  for (const { title, text, calls } of CHAPTERS) {
+  for (const { title, text, calls } of chapters('simulated')) {
     const { source } = calls[0]!;
     teller.heading(title);
     teller.text(text);

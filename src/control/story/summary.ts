@@ -18,6 +18,7 @@ const FATES: Readonly<Record<string, string>> = {
   reflect: 'reflected to other clones',
   redirect: 'redirected',
   drop: 'dropped',
+  reset: 'refused',
 };
 
 const many = (count: number, one: string, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;

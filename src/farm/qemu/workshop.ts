@@ -30,6 +30,7 @@ export class MachineWorkshop implements Workshop<Machine> {
   private readonly freeSlots: number[];
   private launcher!: Launcher;
   private last = 0;
+  private closing = false;
 
   constructor(images: readonly FrozenImage[], options: WorkshopOptions) {
     this.images = images;
@@ -46,6 +47,7 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   async close(): Promise<void> {
+    this.closing = true;
     for (const machine of [...this.running.values()]) this.discard(machine);
     await this.launcher.close();
     this.nursery.close();
@@ -104,7 +106,7 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   failed(image: number, reason: string): void {
-    this.options.onFailure(this.images[image]!.manifest.name, reason);
+    if (!this.closing) this.options.onFailure(this.images[image]!.manifest.name, reason);
   }
 
   private ended(id: number, reason: string): void {
@@ -113,6 +115,6 @@ export class MachineWorkshop implements Workshop<Machine> {
     this.running.delete(id);
     this.freeSlots.push(machine.slot);
     this.discard(machine);
-    this.options.onEnd(machine, reason);
+    if (!this.closing) this.options.onEnd(machine, reason);
   }
 }

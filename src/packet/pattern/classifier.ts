@@ -1,7 +1,7 @@
 import { native } from '../../native/addon.js';
 import { ROWS } from '../columns.js';
 import type { Packets } from '../packets.js';
-import { assemble, disassemble } from './program.js';
+import { AT, assemble, disassemble, READ, STRIDE } from './program.js';
 import type { Pattern } from './syntax.js';
 
 /**
@@ -20,6 +20,9 @@ export class Classifier {
     if (patterns.length >= 0xffff) throw new RangeError(`${patterns.length} patterns are too many`);
     this.patterns = patterns.length;
     ({ program: this.program, first: this.first } = assemble(patterns));
+    for (let at = 0; at < this.program.length; at += STRIDE) {
+      if (this.program[at + AT.read]! > READ.transport) throw new TypeError('native code knows the packet alone');
+    }
   }
 
   /** The number of the first pattern that matches the packet, or how many patterns there are if none does. */

@@ -3,9 +3,9 @@ export interface Token {
   readonly offset: number;
 }
 
-const TOKEN = /\s*(&&|\|\||[<>!=]=|[\w./@-]+|\S)/gy;
+const TOKEN = /\s*(&&|\|\||[<>!=]=|[\w./@-]+|"(?:[^"\\]|\\.)*"|\S)/gy;
 
-/** The words and signs of a pattern. */
+/** The words and signs of a pattern; a string in quotes is one. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   for (const match of text.matchAll(TOKEN)) {

@@ -1,8 +1,9 @@
 import { parseAddress, prefixMask } from '../address.js';
 import { parseNumber, type Token, tokenize } from './lexer.js';
 import { ANY_TRANSPORT, ICMP_TYPES, PORTS, PROTOCOLS, TCP_FLAGS, TCP_OR_UDP } from './names.js';
-import { build, type Data, type NumberField, type Primitive, type Type } from './primitive.js';
+import { build, buildMember, type Data, type NumberField, type Primitive, type Type } from './primitive.js';
 import { always, join, type Node, not, type Pattern, PatternError } from './syntax.js';
+import type { Vocabulary, Words } from './vocabulary.js';
 
 const ipField = (name: string, offset: number, width: number, bits = width * 8, shift = 0): NumberField => ({
   name: `ip ${name}`,
@@ -54,6 +55,12 @@ const OPERATORS: ReadonlyMap<string, Primitive['op']> = new Map([
   ['<=', '<='],
 ]);
 
+/** Every word that a pattern may hold, for suggestions. */
+export const PATTERN_WORDS: readonly string[] = [
+  ...['all', 'none', 'and', 'or', 'not', 'true', 'false', 'src', 'dst', 'ip', 'mask'],
+  ...[TYPES, PROTOCOLS, PORTS, TCP_FLAGS, ICMP_TYPES].flatMap((names) => [...names.keys()]),
+];
+
 /** Parentheses, negations and `?:` may be nested so deeply. */
 const DEPTH = 100;
 
@@ -62,27 +69,37 @@ const DEPTH = 100;
  * @throws {PatternError} that says what is wrong and where.
  */
 export function parsePattern(text: string): Pattern {
+  return parseExtended(text);
+}
+
+/** Reads a pattern that may use further words. @throws {PatternError} */
+export function parseExtended(text: string, vocabulary?: Vocabulary): Pattern {
   const tokens = tokenize(text);
   if (tokens.length === 0) throw new PatternError('the pattern is empty', 0);
   if (tokens.length === 1) {
     const [{ text: word }] = tokens as [Token];
-    if (word === '-' || word === 'all' || word === 'any') return { text, tree: always(true) };
-    if (word === 'none') return { text, tree: always(false) };
+    const words = new Map();
+    if (word === '-' || word === 'all' || word === 'any') return { text, tree: always(true), words };
+    if (word === 'none') return { text, tree: always(false), words };
   }
-  return { text, tree: new Parser(tokens, text.length).pattern() };
+  const parser = new Parser(tokens, text.length, vocabulary);
+  return { text, tree: parser.pattern(), words: parser.words };
 }
 
-class Parser {
+class Parser implements Words {
+  readonly words = new Map<Node, string>();
   private readonly tokens: readonly Token[];
   private readonly end: number;
   private at = 0;
   private depth = 0;
   /** The primitive before, from which the next takes over what it leaves out. */
   private last: Primitive | undefined;
+  private readonly vocabulary: Vocabulary | undefined;
 
-  constructor(tokens: readonly Token[], end: number) {
+  constructor(tokens: readonly Token[], end: number, vocabulary: Vocabulary | undefined) {
     this.tokens = tokens;
     this.end = end;
+    this.vocabulary = vocabulary;
   }
 
   pattern(): Node {
@@ -91,16 +108,20 @@ class Parser {
     return tree;
   }
 
-  private word(ahead = 0): string {
+  word(ahead = 0): string {
     return this.tokens[this.at + ahead]?.text ?? '';
+  }
+
+  take(): string {
+    return this.tokens[this.at++]?.text ?? '';
   }
 
   private offset(): number {
     return this.tokens[this.at]?.offset ?? this.end;
   }
 
-  private fail(message: string): never {
-    throw new PatternError(message, this.offset());
+  fail(message: string, unknown?: string): never {
+    throw new PatternError(message, this.offset(), unknown);
   }
 
   private accept(...words: string[]): boolean {
@@ -156,11 +177,22 @@ class Parser {
     return this.primitive();
   }
 
+  /** A primitive, and the words it was written in. */
   private primitive(): Node {
+    const first = this.at;
+    const node = this.vocabulary?.fact(this) ?? this.directive();
+    const words = this.tokens.slice(first, this.at).map(({ text }) => text);
+    this.words.set(node, words.join(' '));
+    return node;
+  }
+
+  private directive(): Node {
     const first = this.at;
     const primitive: Primitive = { offset: this.offset(), op: '=' };
     const negated = this.qualifiers(primitive);
     const qualified = this.at > first;
+    const members = this.vocabulary && primitive.type === undefined && this.members(primitive);
+    if (members) return negated ? not(members) : members;
     if (qualified && primitive.type === undefined && this.word() === '[') this.brackets(primitive);
     if (this.word() === '&' && parseNumber(this.word(1)) !== undefined) {
       primitive.bits = parseNumber(this.word(1))!;
@@ -175,13 +207,26 @@ class Parser {
     const data = this.data(primitive);
     if (data) primitive.data = data;
     else if (op) this.fail(`there is nothing to compare with after '${this.word(-1)}'`);
-    if (this.at === first)
-      this.fail(this.word() === '' ? 'the pattern ends too early' : `unknown word '${this.word()}'`);
+    if (this.at === first) {
+      if (this.word() === '') this.fail('the pattern ends too early');
+      else this.fail(`unknown word '${this.word()}'`, this.word());
+    }
     if (onlyIp(this.tokens.slice(first, this.at))) return always(true);
     this.complete(primitive, qualified ? undefined : this.last);
     const node = build(primitive);
     this.last = primitive;
     return negated ? not(node) : node;
+  }
+
+  /** `set NAME` or `ports NAME`, if that comes next. */
+  private members(primitive: Primitive): Node | undefined {
+    const kind = this.word();
+    if (kind !== 'set' && kind !== 'ports') return undefined;
+    this.at++;
+    const members = this.vocabulary!.members(kind, this);
+    this.at++;
+    this.last = undefined;
+    return buildMember(primitive, kind, members);
   }
 
   /** Reads the words that say what the primitive is about. Returns whether a `not` among them negates it. */

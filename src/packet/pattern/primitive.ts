@@ -1,5 +1,6 @@
 import { ANY_TRANSPORT, TCP_OR_UDP } from './names.js';
 import { always, type Field, join, type Node, not, PatternError, test } from './syntax.js';
+import type { Range } from './vocabulary.js';
 
 export type Type = 'host' | 'net' | 'proto' | 'port' | 'opt' | 'frag' | 'unfrag' | 'ect' | 'ce' | 'field';
 
@@ -97,6 +98,35 @@ export function build(primitive: Primitive): Node {
     default:
       return fail('this says nothing about a packet');
   }
+}
+
+/**
+ * Whether addresses, or ports, are among those of a set.
+ * @throws {PatternError} if the primitive's other parts do not fit.
+ */
+export function buildMember(primitive: Primitive, kind: 'set' | 'ports', members: readonly Range[]): Node {
+  const { proto, offset } = primitive;
+  if (kind === 'set') return join('and', [...protocol(proto), bothEnds(primitive, (of) => among({ of }, members))]);
+  if (proto !== undefined && proto !== 6 && proto !== 17 && proto !== TCP_OR_UDP)
+    throw new PatternError('this protocol has no ports', offset);
+  const either = bothEnds(primitive, (end) => among({ of: end === 'src' ? 'sport' : 'dport' }, members));
+  return join('and', [FIRST_FRAGMENT, ...protocol(proto ?? TCP_OR_UDP), either]);
+}
+
+/** Halves the ranges with each test, so that a set of thousands takes a dozen. */
+function among(field: Field, ranges: readonly Range[]): Node {
+  if (ranges.length === 0) return always(false);
+  if (ranges.length === 1) {
+    const [first, last] = ranges[0]!;
+    if (first === last) return test(field, 'is', first);
+    const tests = [not(test(field, 'above', last))];
+    if (first > 0) tests.unshift(test(field, 'above', first - 1));
+    return join('and', tests);
+  }
+  const middle = ranges.length >> 1;
+  const [above, below] = [ranges.slice(middle), ranges.slice(0, middle)];
+  const upper = test(field, 'above', above[0]![0] - 1);
+  return { kind: 'if', test: upper, yes: among(field, above), no: among(field, below) };
 }
 
 function bare({ type, op, bits, data }: Primitive, fail: (message: string) => never): void {

@@ -18,6 +18,8 @@ export const READ = {
   fragment: 6,
   ip: 7,
   transport: 8,
+  payload: 9,
+  fact: 10,
 } as const;
 
 export const OP = { is: 0, above: 1, has: 2 } as const;
@@ -51,7 +53,7 @@ class Assembler {
 }
 
 /** A program for all patterns: its result is the number of the first that matches, or how many there are if none does. */
-export function assemble(patterns: readonly Pattern[]): { program: Int32Array; first: number } {
+export function assemble(patterns: readonly Pick<Pattern, 'tree'>[]): { program: Int32Array; first: number } {
   const assembler = new Assembler();
   const end = (result: number) => -1 - result;
   const start = patterns.reduceRight(
@@ -63,7 +65,8 @@ export function assemble(patterns: readonly Pattern[]): { program: Int32Array; f
   const place = (target: number) => (target < 0 ? target : target * STRIDE);
   for (const [i, { test, yes, no }] of steps.entries()) {
     const { field, shift, mask, op, value } = test;
-    const [offset, width] = 'width' in field ? [field.offset, field.width] : [0, 0];
+    const [offset, width] =
+      'width' in field ? [field.offset, field.width] : field.of === 'fact' ? [field.number, 0] : [0, 0];
     program.set([READ[field.of], OP[op], offset, width, shift, mask, value, place(yes), place(no)], i * STRIDE);
   }
   return { program, first: place(first) };
@@ -81,7 +84,8 @@ export function disassemble(program: Int32Array, first: number): string {
       at,
       at + STRIDE,
     ) as unknown as number[];
-    const field = name(READ, read!) + (width ? `[${offset}:${width}]` : '') + (shift ? ` >> ${shift}` : '');
+    const field =
+      name(READ, read!) + (width || read === READ.fact ? `[${offset}:${width}]` : '') + (shift ? ` >> ${shift}` : '');
     const test =
       op === OP.has ? 'is there' : `& 0x${(mask! >>> 0).toString(16)} ${op === OP.is ? '=' : '>'} ${value! >>> 0}`;
     lines.push(`${at / STRIDE}  ${field} ${test}  yes ${target(yes!)}  no ${target(no!)}`);

@@ -64,7 +64,7 @@ export function specialize(steps: readonly Step[], first: number): { steps: read
 }
 
 const keyOf = ({ field, shift, mask }: Test): string =>
-  `${field.of} ${'width' in field ? `${field.offset} ${field.width}` : ''} ${shift} ${mask}`;
+  `${field.of} ${'width' in field ? `${field.offset} ${field.width}` : 'number' in field ? field.number : ''} ${shift} ${mask}`;
 
 /** For each step, what is tested there or later. */
 function keysAfter(steps: readonly Step[]): ReadonlySet<string>[] {

@@ -1,7 +1,11 @@
-/** What a test looks at: a column of the packet table, or bytes counted from the IP or the transport header. */
+/**
+ * What a test looks at: a column of the packet table, bytes counted from the IP header, the transport header or what follows
+ * it, or a fact that no packet holds, by a number that its user gives it.
+ */
 export type Field =
   | { readonly of: 'src' | 'dst' | 'sport' | 'dport' | 'proto' | 'tcpFlags' | 'fragment' }
-  | { readonly of: 'ip' | 'transport'; readonly offset: number; readonly width: number };
+  | { readonly of: 'ip' | 'transport' | 'payload'; readonly offset: number; readonly width: number }
+  | { readonly of: 'fact'; readonly number: number };
 
 /**
  * Whether ((field >>> shift) & mask) is, or is greater than, a value; all numbers are unsigned. `has` asks whether the
@@ -27,15 +31,20 @@ export type Node =
 export interface Pattern {
   readonly text: string;
   readonly tree: Node;
+  /** The words that each primitive stands in. */
+  readonly words: ReadonlyMap<Node, string>;
 }
 
 /** A pattern that makes no sense, and where in its text. */
 export class PatternError extends Error {
   readonly offset: number;
+  /** The word that nobody knows, if that is what is wrong. */
+  readonly unknown: string | undefined;
 
-  constructor(message: string, offset: number) {
+  constructor(message: string, offset: number, unknown?: string) {
     super(message);
     this.offset = offset;
+    this.unknown = unknown;
   }
 }
 
@@ -56,6 +65,7 @@ const FULL: Readonly<Record<string, number>> = {
   proto: 0xff,
   tcpFlags: 0xff,
   fragment: 0xff,
+  fact: 0xffffffff,
 };
 
 /** A test of a whole field, or of the bits that `more.mask` leaves. */

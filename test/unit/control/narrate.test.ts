@@ -44,6 +44,10 @@ t.test('events in plain words', async (t) => {
   );
   says(verdict, 'clone 3 tried to reach 203.0.113.9:445/tcp: reflected (rule policies/reflect.policy:7)');
   says(
+    { ...verdict, quota: 'tcp 20/hour per clone: 20 of 20 used' },
+    'clone 3 tried to reach 203.0.113.9:445/tcp: reflected (rule policies/reflect.policy:7; over tcp 20/hour per clone: 20 of 20 used)',
+  );
+  says(
     { ...verdict, proto: 1, port: 8, verdict: 'drop' },
     'clone 3 tried to reach 203.0.113.9/icmp: dropped (rule policies/reflect.policy:7)',
   );

@@ -20,6 +20,7 @@ function bench(config = '') {
     packets.clone[0] = graph.clone ?? 0;
     if (graph.universe !== undefined) packets.universe[0] = graph.universe;
     if (graph.verdict !== undefined) packets.verdict[0] = graph.verdict;
+    if (graph.decision !== undefined) packets.decision[0] = graph.decision;
     settle();
   };
   return {
@@ -80,6 +81,30 @@ t.test('a verdict is remembered with the flow', async (t) => {
   t.equal(next.output, 'inside');
   t.equal(next.verdict, VERDICT.reflect);
   t.equal((next.flowState as number) & FLOW.known, FLOW.known);
+});
+
+t.test('which decision it was is remembered too, and the flow’s age', async (t) => {
+  for (const verdict of [VERDICT.reflect, VERDICT.forward]) {
+    const flows = bench();
+    const out = { src: 10, dst: 99, sport: 1234, dport: 25, universe: 7 };
+    const first = flows.send('inside', { ...out, tcpFlags: SYN }, { clone: 3, verdict, decision: 0xfedcba98 });
+    t.same([first.decision, first.age], [0, 0]);
+    flows.wait(40);
+    const next = flows.send('inside', { ...out, tcpFlags: ACK }, { clone: 3, decision: 5 });
+    t.same([next.decision, next.age], [0xfedcba98, 40], 'a forwarded flow has moved meanwhile');
+    flows.wait(50);
+    const last = flows.send('inside', { ...out, tcpFlags: ACK }, { clone: 3 });
+    t.same([last.decision, last.age], [5, 90]);
+  }
+});
+
+t.test('a flow from outside counts its age from its first packet', async (t) => {
+  const flows = bench();
+  flows.send('outside', { ...attacker, tcpFlags: SYN }, taken);
+  flows.wait(20);
+  const reply = { ...answer, tcpFlags: SYN | ACK, universe: 7 };
+  t.match(flows.send('inside', reply, { clone: 3, verdict: VERDICT.forward, decision: 9 }), { age: 20, decision: 0 });
+  t.match(flows.send('outside', { ...attacker, tcpFlags: ACK }, { clone: 3 }), { age: 20, decision: 9 });
 });
 
 t.test('quiet flows are forgotten after TIMEOUT', async (t) => {

@@ -6,7 +6,15 @@ import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
 const policy: RecyclingPolicy = { idle: 60, keep: 600, life: 10_000, interestingDelta: 1000 };
 
 function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}): CloneRecord {
-  const universe: Universe = { id: 1, source: 1, target: 2, born: 0, clones: new Map(), depth: facts.depth ?? 1 };
+  const universe: Universe = {
+    id: 1,
+    kind: 'closed',
+    source: 1,
+    target: 2,
+    born: 0,
+    clones: new Map(),
+    depth: facts.depth ?? 1,
+  };
   const base = {
     id,
     universe,

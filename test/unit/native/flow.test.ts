@@ -487,7 +487,7 @@ t.test('arguments are checked', async (t) => {
   t.throws(() => flows.settle({ bytes: new Uint8Array(10) } as typeof packets, rows, 1), TypeError);
   t.throws(() => new Flows({ capacity: 0 }), TypeError);
   t.throws(() => new Flows({ capacity: 10, udp: -1 }), RangeError);
-  const table = new Table({ keyWords: 5, valueWords: 2, capacity: 10 }).memory;
+  const table = new Table({ keyWords: 5, valueWords: 4, capacity: 10 }).memory;
   const other = new Table({ keyWords: 4, valueWords: 1, capacity: 10 }).memory;
   t.equal(native.flowSettle(table, other, packets.bytes, rows, 0), 0);
   t.throws(() => native.flowSettle(other, table, packets.bytes, rows, 0), TypeError);

@@ -1,0 +1,68 @@
+import { VERDICT, type VerdictName } from '../../packet/verdict.js';
+import { suggestion } from '../../pipeline/click/suggest.js';
+import { type Limit, readLimits } from './limits.js';
+import { type Statement, StatementError, type Word, wordsOf } from './text.js';
+
+/** What is to become of a flow: a verdict that holds within limits, and another one beyond them. */
+export interface Action {
+  readonly verdict: Exclude<VerdictName, 'undecided'>;
+  /** For redirect: the image that plays the destination. */
+  readonly image: string | undefined;
+  readonly limits: readonly Limit[];
+  /** Beyond the limits; there if there are any. */
+  readonly otherwise: Action | undefined;
+}
+
+const VERDICTS = Object.keys(VERDICT).filter((name) => name !== 'undecided') as Action['verdict'][];
+
+/** Limits within limits. */
+const DEPTH = 4;
+
+/** Reads what stands behind the arrow, from an offset on. @throws {StatementError} */
+export function readAction(statement: Statement, from: number): Action {
+  const words = wordsOf(statement, from);
+  const end = statement.text.length;
+  return read(words, 0, end, 0);
+}
+
+function read(words: readonly Word[], at: number, end: number, depth: number): Action {
+  const { text, offset } = words[at] ?? { text: '', offset: end };
+  const fail = (where: number, message: string): never => {
+    throw new StatementError(words[where]?.offset ?? end, message);
+  };
+  // `limit …` alone lets out what is within the limits.
+  const bare = text === 'limit';
+  const verdict = bare ? 'forward' : VERDICTS.find((name) => name === text);
+  if (verdict === undefined) {
+    const names = [...VERDICTS, 'limit'];
+    throw new StatementError(offset, `expected one of ${names.join(', ')}, not '${text}'${suggestion(text, names)}`);
+  }
+  if (depth > 0 && verdict === 'forward') fail(at, "expected a verdict after 'then' by which nothing leaves");
+  let next = bare ? at : at + 1;
+  let image: string | undefined;
+  if (verdict === 'redirect') {
+    image = words[next]?.text;
+    if (image === undefined || image === 'limit' || image === ',') fail(at, 'redirect: expected an image after it');
+    next++;
+  }
+  if (next === words.length) return { verdict, image, limits: [], otherwise: undefined };
+  if (words[next]!.text !== 'limit') fail(next, `unexpected '${words[next]!.text}' after the verdict`);
+  if (depth === DEPTH) fail(next, `expected no more than ${DEPTH} limits, each for what is beyond the one before`);
+  const then = words.findIndex((word, i) => i > next && word.text === 'then');
+  const after = words[then] ?? { text: '', offset: end };
+  const limits = readLimits(words.slice(next + 1, then < 0 ? words.length : then), after);
+  if (then < 0) fail(words.length, "expected 'then VERDICT' for what is beyond the limits");
+  return { verdict, image, limits, otherwise: read(words, then + 1, end, depth + 1) };
+}
+
+/** The verdict alone. */
+export const describeVerdict = ({ verdict, image }: Action): string =>
+  image === undefined ? verdict : `${verdict} ${image}`;
+
+/** As it is written. */
+export function describeAction(action: Action): string {
+  const { limits, otherwise } = action;
+  const head = describeVerdict(action);
+  if (!otherwise) return head;
+  return `${head} limit ${limits.map(({ text }) => text).join(', ')} then ${describeAction(otherwise)}`;
+}

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import type { Packets } from '../../packet/packets.js';
+import { always, type Node } from '../../packet/pattern/syntax.js';
+import type { Action } from './actions.js';
+import { FACT, OTHER_IMAGE } from './facts.js';
+import { PolicyParser, type Rule } from './parser.js';
+import { RuleIndex } from './rule-index.js';
+import { PolicyError } from './text.js';
+
+export type { Action } from './actions.js';
+export type { Rule } from './parser.js';
+export { PolicyError } from './text.js';
+
+/** The rule that applies where no line of a policy does: nothing leaves. */
+export const DEFAULT_RULE: Rule = {
+  place: 'default',
+  match: 'all',
+  sections: [],
+  tree: always(true),
+  words: new Map(),
+  action: { verdict: 'drop', image: undefined, limits: [], otherwise: undefined },
+};
+
+/** Ages at which rules may change their mind about a flow: a decision has 4 bits for it. */
+const AGES = 15;
+
+/**
+ * What may leave: ordered rules, of which the first that matches decides. What none matches is dropped.
+ *
+ *     reply                    -> forward          # answers to whoever contacted the clone
+ *     udp and dst port 53      -> redirect dns     # a clone of image `dns` plays every resolver
+ *     all                      -> limit tcp 20/hour, udp 20/hour, icmp 50/hour, other 10/hour per clone then reflect
+ *
+ * The language is described in docs/policy.md.
+ */
+export class Policy {
+  readonly file: string;
+  readonly rules: readonly Rule[];
+  /** Images that redirecting verdicts name. */
+  readonly images: readonly string[];
+  /** How many sets and ports have a name. */
+  readonly sets: number;
+  /** What is odd but not wrong, each with its place. */
+  readonly warnings: readonly string[];
+  /** Flow ages, rising, from which on some rule may decide otherwise. */
+  readonly ages: readonly number[];
+  /** Whether some rule asks for what a flow carries. */
+  readonly readsPayload: boolean;
+  private readonly index: RuleIndex;
+  private readonly imageNumbers: ReadonlyMap<string, number>;
+
+  /**
+   * @param read gives the text of a file that is included
+   * @throws {PolicyError} that lists everything that is wrong.
+   */
+  constructor(text: string, file: string, read = (name: string) => readFileSync(name, 'utf8')) {
+    const parser = new PolicyParser(read);
+    parser.file(text, file);
+    const ages = new Set<number>();
+    let readsPayload = false;
+    for (const { tree } of parser.rules) {
+      walk(tree, (node) => {
+        if (node.kind !== 'test') return;
+        if (node.field.of === 'payload') readsPayload = true;
+        if (node.field.of !== 'fact' || node.field.number !== FACT.age) return;
+        if (node.op === 'is') ages.add(node.value);
+        ages.add(node.value + 1);
+      });
+    }
+    if (ages.size > AGES) parser.problems.push(`${file}:1:1: rules ask for more than ${AGES} different ages`);
+    if (parser.problems.length > 0) throw new PolicyError(parser.problems);
+    this.file = file;
+    this.rules = parser.rules;
+    this.sets = parser.sets.size;
+    this.images = [...new Set(parser.rules.flatMap(({ action }) => imagesOf(action)))];
+    this.warnings = unreachable(parser.rules);
+    this.ages = [...ages].filter((age) => age > 0).sort((a, b) => a - b);
+    this.readsPayload = readsPayload;
+    this.index = new RuleIndex(parser.rules.map(({ tree }) => tree));
+    this.imageNumbers = new Map(parser.images.map((name, number) => [name, number]));
+  }
+
+  /** The number by which rules know an image. */
+  imageNumber(name: string | undefined): number {
+    return (name !== undefined ? this.imageNumbers.get(name) : undefined) ?? OTHER_IMAGE;
+  }
+
+  /** The number of the rule that decides about a packet with these facts; `rules.length` means the default. */
+  find(facts: Uint32Array, packets: Packets, row: number): number {
+    return this.index.find(facts, packets, row);
+  }
+
+  /** Of how many of the ages a flow has reached. */
+  ageClass(age: number): number {
+    let reached = 0;
+    while (reached < this.ages.length && this.ages[reached]! <= age) reached++;
+    return reached;
+  }
+}
+
+/** Reads a policy from its file. @throws {PolicyError} that lists everything that is wrong. */
+export function readPolicy(file: string): Policy {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PolicyError([`${file}: expected a file that can be read (${(error as Error).message})`]);
+  }
+  return new Policy(text, file);
+}
+
+function imagesOf({ image, otherwise }: Action): string[] {
+  return [...(image === undefined ? [] : [image]), ...(otherwise ? imagesOf(otherwise) : [])];
+}
+
+function walk(node: Node, visit: (node: Node) => void): void {
+  visit(node);
+  if (node.kind === 'not') walk(node.term, visit);
+  else if (node.kind === 'and' || node.kind === 'or') for (const term of node.terms) walk(term, visit);
+  else if (node.kind === 'if') for (const part of [node.test, node.yes, node.no]) walk(part, visit);
+}
+
+/** Rules after one that matches everything in the same sections. */
+function unreachable(rules: readonly Rule[]): string[] {
+  const final = new Map<string, Rule>();
+  const warnings: string[] = [];
+  for (const rule of rules) {
+    const outer = rule.sections.map((_, i) => rule.sections.slice(0, i + 1).join());
+    const before = ['', ...outer].map((sections) => final.get(sections)).find((each) => each !== undefined);
+    if (before) warnings.push(`${rule.place}:1: never reached, since ${before.place} matches all before it`);
+    else if (/^(?:all|any|-|true|ip)$/.test(rule.match)) final.set(rule.sections.join(), rule);
+  }
+  return warnings;
+}

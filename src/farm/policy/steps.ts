@@ -1,0 +1,67 @@
+import { VERDICT } from '../../packet/verdict.js';
+import type { Action } from './actions.js';
+import { CLASSES, concerns, isPerPacket, type Limit } from './limits.js';
+import { Meter } from './meter.js';
+import { DEFAULT_RULE, type Policy, type Rule } from './policy.js';
+
+/** An action of a policy that is in force: with its meters, and a number that flows remember. */
+export interface Step {
+  readonly number: number;
+  readonly rule: Rule;
+  readonly action: Action;
+  readonly verdict: number;
+  /** By class of protocol: meters that count a flow once, and those that count each of its packets. */
+  readonly once: readonly (readonly Meter[])[];
+  readonly each: readonly (readonly Meter[])[];
+  /** By class of protocol: whether one of `each` counts by destination. */
+  readonly byDestination: readonly boolean[];
+  readonly otherwise: Step | undefined;
+}
+
+/** All steps of a policy. */
+export interface Steps {
+  /** By number. */
+  readonly all: readonly Step[];
+  /** The first step of each rule, and of the default one. */
+  readonly first: readonly Step[];
+  /** By what they count, so that the same limit of the same rule goes on counting when a policy is read again. */
+  readonly meters: ReadonlyMap<string, Meter>;
+  /** Whether some step counts by destination. */
+  readonly byDestination: boolean;
+}
+
+/** Makes the steps of a policy. Meters that counted the same before are taken over. */
+export function makeSteps(policy: Policy, before: ReadonlyMap<string, Meter> = new Map()): Steps {
+  const all: Step[] = [];
+  const meters = new Map<string, Meter>();
+
+  const meter = (rule: Rule, limit: Limit): Meter => {
+    let name = [...rule.sections, rule.match, limit.text].join('\n');
+    while (meters.has(name)) name += '\n';
+    const made = before.get(name) ?? new Meter(limit);
+    meters.set(name, made);
+    return made;
+  };
+  const step = (rule: Rule, action: Action): Step => {
+    const mine = action.limits.map((limit) => meter(rule, limit));
+    const ofClass = (wanted: (limit: Limit) => boolean) =>
+      CLASSES.map((_, of) => mine.filter(({ limit }) => wanted(limit) && concerns(limit, of)));
+    const each = ofClass(isPerPacket);
+    const otherwise = action.otherwise && step(rule, action.otherwise);
+    const made: Step = {
+      number: all.length,
+      rule,
+      action,
+      verdict: VERDICT[action.verdict],
+      once: ofClass((limit) => !isPerPacket(limit)),
+      each,
+      byDestination: each.map((list) => list.some(({ limit }) => limit.level === 'destination')),
+      otherwise,
+    };
+    all.push(made);
+    return made;
+  };
+  const first = [...policy.rules, DEFAULT_RULE].map((rule) => step(rule, rule.action));
+  const byDestination = [...meters.values()].some(({ limit }) => limit.level === 'destination');
+  return { all, first, meters, byDestination };
+}

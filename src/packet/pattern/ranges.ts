@@ -1,0 +1,77 @@
+import type { Field, Node, Test } from './syntax.js';
+import type { Range } from './vocabulary.js';
+
+/** In order, and apart from each other. */
+export type Ranges = readonly Range[];
+
+/** Puts ranges in order, and those together that overlap or touch. */
+export function tidy(ranges: Ranges): Range[] {
+  const result: Range[] = [];
+  for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
+    const before = result.at(-1);
+    if (before && first <= before[1] + 1) result[result.length - 1] = [before[0], Math.max(before[1], last)];
+    else result.push([first, last]);
+  }
+  return result;
+}
+
+function both(a: Ranges, b: Ranges): Ranges {
+  const result: Range[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const first = Math.max(a[i]![0], b[j]![0]);
+    const last = Math.min(a[i]![1], b[j]![1]);
+    if (first <= last) result.push([first, last]);
+    if (a[i]![1] < b[j]![1]) i++;
+    else j++;
+  }
+  return result;
+}
+
+const sameField = (a: Field, b: Field) =>
+  a.of === b.of && (!('number' in a) || !('number' in b) || a.number === b.number) && !('width' in a);
+
+/**
+ * The values of a field with which a pattern may hold, whatever else a packet has. It may name too many, never too few.
+ * @param most the greatest value of the field
+ */
+export function possible(tree: Node, field: Field, most: number): Ranges {
+  const all: Ranges = [[0, most]];
+  const isAll = (ranges: Ranges) => ranges.length === 1 && ranges[0]![0] === 0 && ranges[0]![1] === most;
+  const intersect = (lists: Ranges[]) => lists.reduce((a, b) => (isAll(a) ? b : isAll(b) ? a : both(a, b)));
+  const unite = (lists: Ranges[]) => (lists.some(isAll) ? all : tidy(lists.flat()));
+
+  const ofTest = ({ field: tested, shift, mask, op, value }: Test, holds: boolean): Ranges => {
+    // A mask of leading bits, such as that of a network, leaves a range.
+    const rest = most - mask;
+    const prefix = rest >= 0 && (rest & (rest + 1)) === 0;
+    if (!sameField(tested, field) || shift !== 0 || !prefix || op === 'has' || (op === 'above' && rest > 0)) return all;
+    const [first, last] = op === 'is' ? [value, value + rest] : [value + 1, most];
+    const inside: Ranges = first > last ? [] : [[first, last]];
+    if (holds) return inside;
+    const outside: Range[] = [];
+    if (first > 0) outside.push([0, Math.min(most, first - 1)]);
+    if (last < most) outside.push([last + 1, most]);
+    return outside;
+  };
+
+  const of = (node: Node, holds: boolean): Ranges => {
+    switch (node.kind) {
+      case 'always':
+        return node.value === holds ? all : [];
+      case 'not':
+        return of(node.term, !holds);
+      case 'test':
+        return ofTest(node, holds);
+      case 'if':
+        return unite([
+          intersect([of(node.test, true), of(node.yes, holds)]),
+          intersect([of(node.test, false), of(node.no, holds)]),
+        ]);
+      default: {
+        const terms = node.terms.map((term) => of(term, holds));
+        return (node.kind === 'and') === holds ? intersect(terms) : unite(terms);
+      }
+    }
+  };
+  return of(tree, true);
+}

@@ -21,6 +21,8 @@ export interface CloneLine {
   readonly pss: number | null;
   readonly overhead: number | null;
   readonly disk: number | null;
+  /** The process that runs it, null if not known. */
+  readonly pid: number | null;
 }
 
 export interface UniverseLine {
@@ -59,6 +61,7 @@ export function listClones(
       pss: known?.pss ?? null,
       overhead: known?.overhead ?? null,
       disk: known?.disk ?? null,
+      pid: known?.pid ?? null,
     };
   });
 }

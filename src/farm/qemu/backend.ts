@@ -49,7 +49,6 @@ interface Guest {
   readonly id: number;
   readonly image: number;
   readonly identity: Identity;
-  readonly asked: number;
   readonly taker: Taker<Machine>;
   machine: Machine | undefined;
   ready: boolean;
@@ -145,7 +144,6 @@ export class QemuBackend implements CloneBackend {
       id,
       image,
       identity,
-      asked: performance.now(),
       taker: (machine, origin) => void this.bind(guest, machine, origin),
       machine: undefined,
       ready: false,
@@ -313,9 +311,9 @@ export class QemuBackend implements CloneBackend {
   }
 }
 
-function accountOf({ memory, disk }: Machine): CloneAccount {
+function accountOf({ pid, memory, disk }: Machine): CloneAccount {
   const { guest, pss, overhead } = memory.account();
-  return { delta: guest, pss, overhead, disk: disk === undefined ? 0 : allocated(disk) };
+  return { pid, delta: guest, pss, overhead, disk: disk === undefined ? 0 : allocated(disk) };
 }
 
 /** Looks at a process. Undefined if it has ended, which the launcher may not have told yet. */

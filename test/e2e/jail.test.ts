@@ -33,6 +33,11 @@ t.test('it is alone, nobody, and may do nothing', jailed, async (t) => {
       'no capability is held, inherited, ambient or to be had',
     );
     t.same(facts('NoNewPrivs'), ['NoNewPrivs:\t1']);
+    const limits = { files: 64, processes: 64, file: 0, core: 1, realtime: 0, priority: 0, locked: 0 };
+    t.same(
+      facts('limit '),
+      Object.entries(limits).map(([name, value]) => `limit ${name} ${value} ${value}`),
+    );
     const denied = { EPERM: ['mount', 'remount', 'chroot', 'setuid', 'hostname', 'unshare', 'realtime'] };
     for (const what of denied.EPERM) {
       t.ok(facts(`${what} `).length > 0);
@@ -179,7 +184,7 @@ t.test('what cannot be executed', jailed, async (t) => {
   await t.rejects(prison.start([], { slot: 4 }), { message: 'slot 4 of 4: Numerical result out of range' });
 });
 
-t.test('an open device is not one that it was not shown', jailed, async (t) => {
+t.test('a device that it was not shown is not there', jailed, async (t) => {
   t.same(await lines(t, 'open', '/dev/null', '/dev/mem', '/dev/kvm', '/dev/urandom'), [
     'open /dev/null allowed',
     'open /dev/mem ENOENT',

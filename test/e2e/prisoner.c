@@ -1,4 +1,5 @@
-/* What tests run in a jail. Writes what it finds to descriptor 3, a line a fact; the first argument says what to do. */
+/* What tests run in a jail. Writes what it finds to descriptor 3, a line a fact; the first argument says what
+ * to do. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void say_result(const char *what, const char *path, int failed) {
+static void say_result(const char* what, const char* path, int failed) {
   dprintf(3, "%s %s %s\n", what, path, failed ? strerrorname_np(errno) : "allowed");
 }
 
@@ -27,7 +28,7 @@ static void close_if_open(int fd) {
 
 static void say_status(void) {
   char line[256];
-  FILE *status = fopen("/proc/self/status", "re");
+  FILE* status = fopen("/proc/self/status", "re");
   while (status != NULL && fgets(line, sizeof line, status) != NULL)
     if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0) dprintf(3, "%s", line);
   if (status != NULL) fclose(status);
@@ -35,14 +36,29 @@ static void say_status(void) {
   dprintf(3, "group %d %d %d\n", getgid(), getegid(), getgroups(0, NULL));
 }
 
+static void say_limits(void) {
+  const struct {
+    const char* name;
+    int resource;
+  } all[] = {{"files", RLIMIT_NOFILE},  {"processes", RLIMIT_NPROC}, {"file", RLIMIT_FSIZE},
+             {"core", RLIMIT_CORE},     {"realtime", RLIMIT_RTPRIO}, {"priority", RLIMIT_NICE},
+             {"locked", RLIMIT_MEMLOCK}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    struct rlimit limit;
+    if (getrlimit(all[i].resource, &limit) == 0)
+      dprintf(3, "limit %s %lu %lu\n", all[i].name, limit.rlim_cur, limit.rlim_max);
+  }
+}
+
 static void say_interfaces(void) {
-  struct if_nameindex *all = if_nameindex();
-  for (struct if_nameindex *one = all; one != NULL && one->if_index != 0; one++) dprintf(3, "interface %s\n", one->if_name);
+  struct if_nameindex* all = if_nameindex();
+  for (struct if_nameindex* one = all; one != NULL && one->if_index != 0; one++)
+    dprintf(3, "interface %s\n", one->if_name);
 }
 
 static void say_processes(void) {
-  DIR *proc = opendir("/proc");
-  for (struct dirent *entry; proc != NULL && (entry = readdir(proc)) != NULL;)
+  DIR* proc = opendir("/proc");
+  for (struct dirent* entry; proc != NULL && (entry = readdir(proc)) != NULL;)
     if (atoi(entry->d_name) > 0) dprintf(3, "process %s\n", entry->d_name);
   if (proc != NULL) closedir(proc);
 }
@@ -51,12 +67,13 @@ static void say_descriptors(void) {
   for (int fd = 0; fd < 65536; fd++) {
     char path[64], target[256] = "";
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (fcntl(fd, F_GETFD) >= 0 && readlink(path, target, sizeof target - 1) > 0) dprintf(3, "fd %d %s\n", fd, target);
+    if (fcntl(fd, F_GETFD) >= 0 && readlink(path, target, sizeof target - 1) > 0)
+      dprintf(3, "fd %d %s\n", fd, target);
   }
 }
 
 /* Tries to change a file or folder in every way. */
-static int attack(const char *path, const struct stat *status, int kind, struct FTW *level) {
+static int attack(const char* path, const struct stat* status, int kind, struct FTW* level) {
   (void)level;
   if (strncmp(path, "/proc", 5) == 0) return 0;
   dprintf(3, "there %s\n", path);
@@ -76,7 +93,7 @@ static int attack(const char *path, const struct stat *status, int kind, struct 
   return 0;
 }
 
-static void say_open(const char *path) {
+static void say_open(const char* path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   say_result("open", path, fd < 0);
   close_if_open(fd);
@@ -95,11 +112,12 @@ static void say_privileges(void) {
   const struct sched_param high = {.sched_priority = 1};
   say_result("realtime", "1", sched_setscheduler(0, SCHED_FIFO, &high) != 0);
   say_result("nice", "-1", setpriority(PRIO_PROCESS, 0, -1) != 0);
-  say_result("key", "secret", syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "potemkin-test", 0) < 0);
+  say_result("key", "secret",
+             syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "potemkin-test", 0) < 0);
 }
 
 /* Runs the rest of the arguments with a key in its session keyring. */
-static int with_key(char **arguments) {
+static int with_key(char** arguments) {
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "potemkin-test") < 0) return 1;
   long key = syscall(SYS_add_key, "user", "potemkin-test", "x", 1, KEY_SPEC_SESSION_KEYRING);
   /* All may search it. */
@@ -108,10 +126,11 @@ static int with_key(char **arguments) {
   return 1;
 }
 
-int main(int count, char **arguments) {
-  const char *what = count > 1 ? arguments[1] : "";
+int main(int count, char** arguments) {
+  const char* what = count > 1 ? arguments[1] : "";
   if (strcmp(what, "look") == 0) {
     say_status();
+    say_limits();
     say_interfaces();
     say_processes();
     say_privileges();
@@ -126,7 +145,7 @@ int main(int count, char **arguments) {
     say_result("reopen", arguments[2], fd < 0);
   } else if (strcmp(what, "fill") == 0) {
     for (size_t megabytes = 1;; megabytes++) {
-      char *memory = malloc(1 << 20);
+      char* memory = malloc(1 << 20);
       if (memory == NULL) return 1;
       memset(memory, 1, 1 << 20);
       dprintf(3, "%zu\n", megabytes);

@@ -116,6 +116,7 @@ export class QemuBackend implements CloneBackend {
       onFailure: (image, reason) => warn(`no machine of image ${image} could be made: ${reason}`),
     });
     await this.workshop.open();
+    warn(`machines are jailed; ${this.workshop.limits}`);
     this.standby = new StandbyPool(services, images.length, this.workshop, standby);
     this.wires.onReadable(() => services.wake());
     services.clock.every(ROUND / PARTS, () => this.lookAfter());

@@ -396,6 +396,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const tell = {
       imageOf: (clone: CloneRecord) => clones.imageOf(clone),
       delta: (id: number) => backend.delta(id),
+      pid: (id: number) => backend.pid?.(id),
       account: (id: number) => accounts.get(id),
     };
     return {

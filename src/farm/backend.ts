@@ -105,6 +105,8 @@ export interface CloneBackend {
   readonly busy: boolean;
   /** Bytes in which a clone differs from its image. */
   delta(id: number): number;
+  /** The process that is a clone, if it is one of its own. */
+  pid?(id: number): number | undefined;
   /** What a clone costs in all; slow, so ask for a few at a time. Undefined if it is not known. */
   account?(id: number): CloneAccount | undefined;
   memory(): PoolMemory;

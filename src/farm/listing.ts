@@ -9,6 +9,8 @@ export interface CloneLine {
   readonly address: string;
   readonly image: string;
   readonly state: string;
+  /** Its process, null if it has none of its own. */
+  readonly pid: number | null;
   readonly depth: number;
   /** The clone that called for it; null if it was contacted from outside. */
   readonly parent: number | null;
@@ -41,6 +43,7 @@ export function listClones(
   tell: {
     imageOf(clone: CloneRecord): string;
     delta(id: number): number;
+    pid(id: number): number | undefined;
     account(id: number): CloneAccount | undefined;
   },
 ): string {
@@ -52,6 +55,7 @@ export function listClones(
       address: formatAddress(clone.address),
       image: tell.imageOf(clone),
       state: clone.state,
+      pid: tell.pid(clone.id) ?? null,
       depth: clone.depth,
       parent: clone.parent?.id ?? null,
       born: iso(clone.born),

@@ -190,6 +190,10 @@ export class QemuBackend implements CloneBackend {
     return { delta, report: report && readReport(report) };
   }
 
+  pid(id: number): number | undefined {
+    return this.guests.get(id)?.machine?.pid;
+  }
+
   account(id: number): CloneAccount | undefined {
     const machine = this.guests.get(id)?.machine;
     return machine && ifAlive(() => accountOf(machine));

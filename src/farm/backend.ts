@@ -29,10 +29,8 @@ export interface BackendListener {
   gone(id: number, reason: string, how: Death): void;
 }
 
-/** What one clone costs, in bytes, and who bears it. */
+/** What one clone costs, in bytes. */
 export interface CloneAccount {
-  /** The process that runs it, 0 if that is this one. */
-  readonly pid: number;
   /** Pages of memory in which it differs from its image. */
   readonly delta: number;
   /** Its proportional part of all memory that it uses, swap included. */

@@ -23,8 +23,6 @@ export interface CloneLine {
   readonly pss: number | null;
   readonly overhead: number | null;
   readonly disk: number | null;
-  /** The process that runs it, null if not known. */
-  readonly pid: number | null;
 }
 
 export interface UniverseLine {
@@ -65,7 +63,6 @@ export function listClones(
       pss: known?.pss ?? null,
       overhead: known?.overhead ?? null,
       disk: known?.disk ?? null,
-      pid: known?.pid ?? null,
     };
   });
 }

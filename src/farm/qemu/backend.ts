@@ -316,9 +316,9 @@ export class QemuBackend implements CloneBackend {
   }
 }
 
-function accountOf({ pid, memory, disk }: Machine): CloneAccount {
+function accountOf({ memory, disk }: Machine): CloneAccount {
   const { guest, pss, overhead } = memory.account();
-  return { pid, delta: guest, pss, overhead, disk: disk === undefined ? 0 : allocated(disk) };
+  return { delta: guest, pss, overhead, disk: disk === undefined ? 0 : allocated(disk) };
 }
 
 /** Looks at a process. Undefined if it has ended, which the launcher may not have told yet. */

@@ -73,6 +73,6 @@ export function caught(pool: Pool, folder: string, pages = 5): CapturedClone & {
     disk: openSync(disk, 'r'),
     recording,
     report: parseReport('listen tcp 22\nprocess sh 2\nend\n'),
-    account: { pid: 77, delta: 6 * PAGE_SIZE, pss: 30 << 20, overhead: 26 << 20, disk: 4096 },
+    account: { delta: 6 * PAGE_SIZE, pss: 30 << 20, overhead: 26 << 20, disk: 4096 },
   };
 }

@@ -6,10 +6,12 @@ import { ImageStore } from '../image/store.js';
 import { Pool } from '../pool.js';
 import { gatewayOf } from '../wire.js';
 import { Wires } from '../wires.js';
+import { FROZEN_MAC } from './command-line.js';
 import { FrozenImage } from './frozen-image.js';
 import type { Machine } from './machine.js';
 import { identityLetter } from './rehearsal.js';
 import { type StandbyOptions, StandbyPool, type Taker } from './standby.js';
+import type { Trace } from './trace.js';
 import { qemuVersion } from './version.js';
 import { MachineWorkshop } from './workshop.js';
 
@@ -24,6 +26,8 @@ export interface QemuOptions {
   readonly overhead: number;
   /** Takes what a person should know. */
   warn(message: string): void;
+  /** Is told how far machines have come. */
+  readonly trace?: Trace;
 }
 
 /** A clone that was asked for, until it is destroyed. */
@@ -77,7 +81,7 @@ export class QemuBackend implements CloneBackend {
 
   /** @throws {ImageError} if an image is missing, damaged or frozen by another QEMU; {Error} if there can be no jails. */
   async start(listener: BackendListener, images: readonly string[]): Promise<void> {
-    const { services, standby, state, machines, overhead, warn } = this.options;
+    const { services, standby, state, machines, overhead, warn, trace } = this.options;
     if (services.clock.virtual)
       throw new Error('BACKEND qemu cannot run on the time of a capture: its machines are real');
     this.listener = listener;
@@ -89,6 +93,7 @@ export class QemuBackend implements CloneBackend {
       overhead,
       onEnd: (machine, reason) => this.ended(machine, reason),
       onFailure: (image, reason) => warn(`no machine of image ${image} could be made: ${reason}`),
+      ...(trace && { trace }),
     });
     await this.workshop.open();
     this.standby = new StandbyPool(services, images.length, this.workshop, standby);
@@ -107,6 +112,10 @@ export class QemuBackend implements CloneBackend {
   insideAddress(image: number): number | undefined {
     const { identity, address } = this.images[image]!.manifest;
     return identity === 'translate' ? address.address : undefined;
+  }
+
+  insideMac(image: number): Uint8Array | undefined {
+    return this.images[image]!.manifest.identity === 'translate' ? FROZEN_MAC : undefined;
   }
 
   request(id: number, image: number, identity: Identity): void {
@@ -175,8 +184,8 @@ export class QemuBackend implements CloneBackend {
     guest.machine = machine;
     this.guestOf.set(machine, guest);
     try {
-      if (manifest.mailbox === undefined) await machine.run();
-      else await this.introduce(machine, manifest, identity);
+      if (manifest.mailbox === undefined) await this.run(machine, id);
+      else await this.introduce(machine, manifest, id, identity);
       // It may have been destroyed meanwhile.
       if (this.guests.get(id) !== guest) return;
       this.workshop.nursery.dismiss(machine.id);
@@ -189,15 +198,27 @@ export class QemuBackend implements CloneBackend {
   }
 
   /** Lets a machine run and waits until it is who it is to be. */
-  private async introduce(machine: Machine, manifest: FrozenImage['manifest'], identity: Identity): Promise<void> {
+  private async introduce(
+    machine: Machine,
+    manifest: FrozenImage['manifest'],
+    id: number,
+    identity: Identity,
+  ): Promise<void> {
     const { nursery } = this.workshop;
     const { address, mac } = identity;
     const place = { address, mac, gateway: gatewayOf(address), prefix: PREFIX };
     nursery.move(machine.id, place);
     const announced = nursery.announced(machine.id, IDENTITY);
     machine.post(manifest.mailbox!, identityLetter(manifest, identity, place, true));
-    await machine.run();
+    this.options.trace?.('posted', machine, id);
+    await this.run(machine, id);
     if (!(await announced)) throw new Error(`its agent did not take on its identity in ${IDENTITY / 1000} s`);
+    this.options.trace?.('announced', machine, id);
+  }
+
+  private async run(machine: Machine, id: number): Promise<void> {
+    await machine.run();
+    this.options.trace?.('running', machine, id);
   }
 
   private ended(machine: Machine, reason: string): void {

@@ -15,7 +15,15 @@ export const SIZE = 1024 * PAGE_SIZE;
 
 /** A universe in which each clone called for the next. */
 export function chain(...addresses: string[]): Universe {
-  const universe: Universe = { id: 3, kind: 'closed', source: 0xc6336401, target: 0, born: NOW - 60, clones: new Map(), depth: 0 };
+  const universe: Universe = {
+    id: 3,
+    kind: 'closed',
+    source: 0xc6336401,
+    target: 0,
+    born: NOW - 60,
+    clones: new Map(),
+    depth: 0,
+  };
   let parent: CloneRecord | undefined;
   for (const [i, text] of addresses.entries()) {
     const address = parseAddress(text)!;

@@ -26,6 +26,7 @@ import type { Machine } from './machine.js';
 import { identityLetter } from './rehearsal.js';
 import { askReport } from './report.js';
 import { type StandbyOptions, StandbyPool, type Taker } from './standby.js';
+import type { Trace } from './trace.js';
 import { qemuVersion } from './version.js';
 import { MachineWorkshop } from './workshop.js';
 
@@ -42,6 +43,8 @@ export interface QemuOptions {
   readonly disk: number;
   /** Takes what a person should know. */
   warn(message: string): void;
+  /** Is told how far machines have come. */
+  readonly trace?: Trace;
 }
 
 /** A clone that was asked for, until it is destroyed. */
@@ -101,7 +104,7 @@ export class QemuBackend implements CloneBackend {
 
   /** @throws {ImageError} if an image is missing, damaged or frozen by another QEMU; {Error} if there can be no jails. */
   async start(listener: BackendListener, images: readonly string[]): Promise<void> {
-    const { services, standby, state, machines, overhead, disk, warn } = this.options;
+    const { services, standby, state, machines, overhead, disk, warn, trace } = this.options;
     if (services.clock.virtual)
       throw new Error('BACKEND qemu cannot run on the time of a capture: its machines are real');
     this.listener = listener;
@@ -114,6 +117,7 @@ export class QemuBackend implements CloneBackend {
       disk,
       onEnd: (machine, reason) => this.ended(machine, reason),
       onFailure: (image, reason) => warn(`no machine of image ${image} could be made: ${reason}`),
+      ...(trace && { trace }),
     });
     await this.workshop.open();
     warn(`machines are jailed; ${this.workshop.limits}`);
@@ -253,8 +257,8 @@ export class QemuBackend implements CloneBackend {
     guest.machine = machine;
     this.guestOf.set(machine, guest);
     try {
-      if (manifest.mailbox === undefined) await machine.run();
-      else await this.introduce(machine, manifest, identity);
+      if (manifest.mailbox === undefined) await this.run(machine, id);
+      else await this.introduce(machine, manifest, id, identity);
       // It may have been destroyed meanwhile.
       if (this.guests.get(id) !== guest) return;
       this.workshop.nursery.dismiss(machine.id);
@@ -267,15 +271,27 @@ export class QemuBackend implements CloneBackend {
   }
 
   /** Lets a machine run and waits until it is who it is to be. */
-  private async introduce(machine: Machine, manifest: FrozenImage['manifest'], identity: Identity): Promise<void> {
+  private async introduce(
+    machine: Machine,
+    manifest: FrozenImage['manifest'],
+    id: number,
+    identity: Identity,
+  ): Promise<void> {
     const { nursery } = this.workshop;
     const { address, mac } = identity;
     const place = { address, mac, gateway: gatewayOf(address), prefix: PREFIX };
     nursery.move(machine.id, place);
     const announced = nursery.announced(machine.id, IDENTITY);
     machine.post(manifest.mailbox!, identityLetter(manifest, identity, place, true));
-    await machine.run();
+    this.options.trace?.('posted', machine, id);
+    await this.run(machine, id);
     if (!(await announced)) throw new Error(`its agent did not take on its identity in ${IDENTITY / 1000} s`);
+    this.options.trace?.('announced', machine, id);
+  }
+
+  private async run(machine: Machine, id: number): Promise<void> {
+    await machine.run();
+    this.options.trace?.('running', machine, id);
   }
 
   private ended(machine: Machine, reason: string): void {

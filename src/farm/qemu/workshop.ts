@@ -6,6 +6,7 @@ import { Machine } from './machine.js';
 import { Nursery } from './nursery.js';
 import { frozenPlace, rehearse } from './rehearsal.js';
 import type { Workshop } from './standby.js';
+import type { Trace } from './trace.js';
 
 export interface WorkshopOptions {
   /** Machines that may run at once. */
@@ -18,6 +19,7 @@ export interface WorkshopOptions {
   onEnd(machine: Machine, reason: string): void;
   /** One could not be made. */
   onFailure(image: string, reason: string): void;
+  readonly trace?: Trace;
 }
 
 /** Where machines are made from images: started, restored and rehearsed. */
@@ -87,8 +89,10 @@ export class MachineWorkshop implements Workshop<Machine> {
         limits: { memory: manifest.hardware.memory + this.options.overhead + disk, fileBytes: disk },
       });
       this.adopt(machine);
+      this.options.trace?.('launched', machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
+      this.options.trace?.('restored', machine);
       return machine;
     } catch (error) {
       if (!machine) {
@@ -105,6 +109,7 @@ export class MachineWorkshop implements Workshop<Machine> {
 
   async prepare(machine: Machine): Promise<void> {
     await rehearse(machine, this.images[machine.image]!.manifest, this.nursery);
+    this.options.trace?.('rehearsed', machine);
   }
 
   /** Ends a machine. Its slot is free when it is gone. */

@@ -99,12 +99,8 @@ async function bootAndSave(
   role: Omit<Role, 'mailbox'>,
   say: Say,
 ): Promise<number | undefined> {
-  let end = (_reason: string) => {};
-  const ended = new Promise<string>((resolve) => {
-    end = resolve;
-  });
   const shown = shownToQemu(hardware.accelerator);
-  const launcher = await Launcher.start({ shown, slots: 1, onEnd: (_id, reason) => end(reason) });
+  const launcher = await Launcher.start({ shown, slots: 1 });
   const nursery = new Nursery();
   const boot = hardware.kernel ? [FILES.kernel, FILES.initramfs] : [];
   const state = openSync(join(folder, FILES.state), 'w', 0o600);
@@ -121,7 +117,7 @@ async function bootAndSave(
     try {
       nursery.admit(machine.id, machine.takeNic(), frozenPlace(role));
       say(`booting under ${hardware.accelerator}`);
-      const failed = ended.then((reason) => {
+      const failed = machine.ended.then((reason) => {
         throw new ImageError(`the machine ended: ${reason}`);
       });
       const done = prepareAndSave(machine, state, recipe, memory, role, nursery, say);

@@ -54,6 +54,10 @@ const spec = {
     captureBytes: bytes(10 * 2 ** 30, 'Bytes that they may take.'),
     record: bytes(2 ** 20, 'Bytes that are recorded of what goes over the wire of one clone.'),
     recordMemory: bytes(256 * 2 ** 20, 'Memory that all recordings may take together.'),
+    machines: count(1000, 'Real machines that may play somebody at once, if CLONES is not less.', {
+      min: 1,
+      max: 20_000,
+    }),
     standby: count(8, 'Real machines of each image that stand by when little happens.'),
     standbyMost: count(32, 'And when much happens.'),
     builders: count(2, 'Real machines that are made at the same time.', { min: 1, max: 64 }),
@@ -176,7 +180,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const capturing = config.capture === 'always' || (config.capture === 'on' && !clock.virtual);
     this.life = new Lifecycle({
       ...config,
-      ...{ services, backend, policy: config },
+      ...{ services, backend, policy: config, clones: this.most },
       captures: capturing
         ? {
             quota: { captures: config.captures, bytes: config.captureBytes },
@@ -213,15 +217,20 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     });
   }
 
+  /** Clones that may exist at once. */
+  private get most(): number {
+    const { backend, clones, machines } = this.config;
+    return backend === 'qemu' ? Math.min(clones, machines) : clones;
+  }
+
   protected makeBackend(): CloneBackend {
-    const { services } = this;
-    const { backend, images, memory, clones, latency, overhead, disk, standby, standbyMost, builders, refill } =
-      this.config;
+    const { services, most } = this;
+    const { backend, images, memory, latency, overhead, disk, standby, standbyMost, builders, refill } = this.config;
     if (backend === 'qemu') {
       return new QemuBackend({
         services,
         state: services.state,
-        machines: clones + CAPTURING + standbyMost + builders,
+        machines: most + CAPTURING + standbyMost + builders,
         standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
         overhead,
         disk,
@@ -232,7 +241,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       services,
       folder: images,
       memoryBudget: memory,
-      maxClones: clones + CAPTURING,
+      maxClones: most + CAPTURING,
       latency,
     });
   }

@@ -72,7 +72,13 @@
       "include_dirs": ["native"],
       "cflags": ["-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "-fexceptions"]
+      "cflags_cc": ["-std=c++20", "-fexceptions"],
+      "conditions": [
+        ["sanitize=='true'", {
+          "cflags": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"],
+          "ldflags": ["-fsanitize=address,undefined"]
+        }]
+      ]
     }
   ]
 }

@@ -1,9 +1,11 @@
 /**
- * Writes what a fuzz target starts from: captures of test/data, the frames in them, or the IPv4 packets in those.
+ * Writes what a fuzz target starts from: captures of test/data, the frames in them, or the IPv4 packets in those; or
+ * requests to the launcher.
  *
  *   node dist/scripts/fuzz-seeds.js TARGET DIRECTORY
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { killMessage, launchMessage } from '../src/farm/qemu/launcher-messages.js';
 
 const [target, directory] = process.argv.slice(2) as [string, string];
 const folders = ['fragments', 'gre', 'linktypes', 'malformed'];
@@ -79,6 +81,14 @@ function turns(packets: Buffer[]): Buffer {
   );
 }
 
+/** What launcher_fuzz.cc takes for a machine that is started and killed. */
+function requests(): Buffer {
+  const settings = ['memory.max', 'pids.max'].map((file, group) => ({ group, file, value: '64' }));
+  const limits = { files: 64, processes: 64, fileBytes: 2 ** 30 };
+  const argv = ['/usr/bin/program', '-nodefaults', ''];
+  return Buffer.concat([launchMessage({ id: 7, slot: 1, ...limits, descriptors: 4, settings, argv }), killMessage(7)]);
+}
+
 /** The inputs of a target that one capture gives. */
 function seeds(file: Buffer): Buffer[] {
   if (target === 'capture') return [file];
@@ -93,7 +103,8 @@ function seeds(file: Buffer): Buffer[] {
 }
 
 mkdirSync(directory, { recursive: true });
-for (const folder of folders) {
+if (target === 'launcher') writeFileSync(`${directory}/requests`, requests());
+for (const folder of target === 'launcher' ? [] : folders) {
   for (const name of readdirSync(`test/data/${folder}`)) {
     const file = readFileSync(`test/data/${folder}/${name}`);
     if (file.length > 16_384) continue;

@@ -1,5 +1,6 @@
 #include "launcher/groups.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -11,9 +12,27 @@ namespace {
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
+// The kernel may need a moment until a group whose processes were waited for is empty: how often to try, and
+// how long to wait in between.
+constexpr int kTries = 100;
+constexpr useconds_t kMoment = 10'000;
+
+std::string Name(uint32_t slot) {
+  return "machine" + std::to_string(slot);
+}
+
 // Whether it is gone.
 bool RemoveFolder(const Fd& parent, const std::string& name) {
   return unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+// Removes the folders in a folder.
+void RemoveFolders(const Fd& parent) {
+  DIR* const list = fdopendir(openat(parent.get(), ".", kFolder));
+  if (list == nullptr) return;
+  while (const dirent* entry = readdir(list))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') RemoveFolder(parent, entry->d_name);
+  closedir(list);
 }
 
 void Write(const Fd& group, const Setting& setting) {
@@ -35,7 +54,15 @@ void Groups::Add(const std::string& path, bool unified) {
   folders_.push_back({std::move(parent), path.substr(slash + 1), std::move(fd), unified});
 }
 
-Entrances Groups::Make(const std::string& name, const std::vector<Setting>& settings) {
+Entrances Groups::Make(uint32_t slot, const std::vector<Setting>& settings) {
+  for (const Setting& setting : settings)
+    if (setting.group >= folders_.size())
+      throw IoError("setting " + setting.file + " of control group " + std::to_string(setting.group) +
+                        " of " + std::to_string(folders_.size()),
+                    EINVAL);
+  const std::string name = Name(slot);
+  // What the machine before has left is this one's now.
+  std::erase(busy_, slot);
   Entrances entrances;
   try {
     for (size_t i = 0; i < folders_.size(); i++) {
@@ -55,29 +82,28 @@ Entrances Groups::Make(const std::string& name, const std::vector<Setting>& sett
       }
     }
   } catch (const IoError&) {
-    Remove(name);
+    Remove(slot);
     throw;
   }
   return entrances;
 }
 
-void Groups::Remove(const std::string& name) {
-  busy_.push_back(name);
-  // The kernel may need a moment until a group whose processes were waited for is empty.
-  std::erase_if(busy_, [this](const std::string& ended) {
+void Groups::Remove(uint32_t slot) {
+  busy_.push_back(slot);
+  std::erase_if(busy_, [this](uint32_t ended) {
     return std::all_of(folders_.begin(), folders_.end(),
-                       [&](const Folder& folder) { return RemoveFolder(folder.fd, ended); });
+                       [name = Name(ended)](const Folder& folder) { return RemoveFolder(folder.fd, name); });
   });
 }
 
-void Groups::Close() {
-  for (int tries = 0; !busy_.empty() && tries < 100; tries++) {
-    const std::string name = busy_.back();
-    busy_.pop_back();
-    Remove(name);
-    if (!busy_.empty()) usleep(1000);
+void Groups::Clear() const {
+  for (const Folder& folder : folders_) {
+    for (int tries = 0; tries < kTries; tries++) {
+      RemoveFolders(folder.fd);
+      if (RemoveFolder(folder.parent, folder.name)) break;
+      usleep(kMoment);
+    }
   }
-  for (const Folder& folder : folders_) RemoveFolder(folder.parent, folder.name);
 }
 
 }  // namespace potemkin::launcher

@@ -1,8 +1,11 @@
 // Control groups of machines: one group a machine in each hierarchy that the daemon has prepared. Which
 // hierarchies, files and values is the daemon's to decide (src/farm/qemu/cgroups.ts); here they are made,
 // entered and removed, so that they go even when the daemon has died.
+//
+// The group of a machine is named for its slot.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,13 +26,13 @@ class Groups {
   void Add(const std::string& path, bool unified);
 
   // Makes the groups of a machine and limits them. Throws IoError and leaves no group.
-  Entrances Make(const std::string& name, const std::vector<Setting>& settings);
+  Entrances Make(uint32_t slot, const std::vector<Setting>& settings);
 
   // Removes the groups of a machine whose processes have ended.
-  void Remove(const std::string& name);
+  void Remove(uint32_t slot);
 
-  // Removes the folders too.
-  void Close();
+  // Removes the groups of all machines, whose processes have ended, and the folders that they are in.
+  void Clear() const;
 
  private:
   struct Folder {
@@ -40,7 +43,7 @@ class Groups {
   };
 
   std::vector<Folder> folders_;
-  std::vector<std::string> busy_;  // of machines that ended, still to be removed
+  std::vector<uint32_t> busy_;  // of machines that ended, still to be removed
 };
 
 }  // namespace potemkin::launcher

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,8 +25,8 @@ namespace potemkin::launcher {
 namespace {
 
 // Ends the new process and says which step failed.
-[[noreturn]] void Give(const Jail& jail, const char* step) {
-  dprintf(jail.status.get(), "%s: %s", step, std::strerror(errno));
+[[noreturn]] void Give(const Jail& jail, const char* step, const char* what = "") {
+  dprintf(jail.status.get(), "%s%s: %s", step, what, std::strerror(errno));
   _exit(127);
 }
 
@@ -49,6 +51,10 @@ void SetLimits(const Jail& jail) {
   Limit(jail, RLIMIT_FSIZE, jail.launch.fileBytes, "limiting the size of files");
   // Not 0: where core dumps are piped into a program that means no limit, and 1 means none. See core(5).
   Limit(jail, RLIMIT_CORE, 1, "limiting core dumps");
+  // Not more of what counts beside its control groups, whatever the daemon was given.
+  Limit(jail, RLIMIT_RTPRIO, 0, "limiting real-time priority");
+  Limit(jail, RLIMIT_NICE, 0, "limiting priority");
+  Limit(jail, RLIMIT_MEMLOCK, 0, "limiting locked memory");
 }
 
 // Puts the descriptors in their places, and lets the program inherit no others.
@@ -62,21 +68,33 @@ void ArrangeDescriptors(const Jail& jail) {
 }
 
 void DropPrivileges(const Jail& jail) {
-  // No capability can come back, whatever is executed. Those above the last one that the kernel knows fail.
+  // No capability can come back, whatever is executed. The first that the kernel does not know is invalid.
   for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++) continue;
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) Give(jail, "dropping capabilities");
+  if (errno != EINVAL) Give(jail, "bounding capabilities");
   if (setgroups(0, nullptr) != 0) Give(jail, "dropping groups");
   if (setresgid(jail.user, jail.user, jail.user) != 0) Give(jail, "changing the group");
   if (setresuid(jail.user, jail.user, jail.user) != 0) Give(jail, "changing the user");
+  // Whatever the daemon has arranged to keep or to inherit, and with it the ambient ones.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  if (syscall(SYS_capset, &header, none) != 0) Give(jail, "dropping capabilities");
+  // Keys of the daemon's session are not for it. A kernel without keys, or a filter that denies the call to
+  // the daemon, denies it to the machine as well.
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS && errno != EPERM)
+    Give(jail, "making a session keyring");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Give(jail, "denying new privileges");
 }
 
-[[noreturn]] void Become(const Jail& jail) {
-  // No terminal, no signal of the launcher's group, and the dispositions that programs expect.
+// Never returns to what the launcher was doing, not even by an exception.
+[[noreturn]] void Become(const Jail& jail) noexcept {
+  // No terminal, no signal of the launcher's group, and the dispositions that programs expect. But a file
+  // that is full is an error like others, which a guest hears of from its disk, and no reason to end its
+  // machine.
   if (setsid() < 0) Give(jail, "making a session");
   sigset_t none;
   sigemptyset(&none);
-  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR)
+  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
+      signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
     Give(jail, "resetting signals");
   EnterGroups(jail);
   if (!MountProc()) Give(jail, "mounting /proc");
@@ -91,7 +109,7 @@ void DropPrivileges(const Jail& jail) {
   char tunables[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
   char* const environment[] = {tunables, nullptr};
   execve(arguments[0], arguments.data(), environment);
-  Give(jail, "executing the program");
+  Give(jail, "executing ", arguments[0]);
 }
 
 }  // namespace

@@ -136,12 +136,14 @@ void AppendStarted(std::string& stream, uint32_t id, uint32_t pid) {
 }
 
 void AppendFailed(std::string& stream, uint32_t id, std::string_view why) {
+  why = why.substr(0, kMaxText);
   AppendHead(stream, Reply::kFailed, id, why.size());
   stream += why;
 }
 
 void AppendEnded(std::string& stream, uint32_t id, bool signalled, uint32_t value,
                  std::string_view lastWords) {
+  lastWords = lastWords.substr(0, kMaxText);
   AppendHead(stream, Reply::kEnded, id, 5 + lastWords.size());
   AppendNumber(stream, signalled, 1);
   AppendNumber(stream, value, 4);

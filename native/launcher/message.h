@@ -27,6 +27,7 @@
 namespace potemkin::launcher {
 
 inline constexpr uint32_t kMaxRequest = 65536;  // bytes behind the length
+inline constexpr uint32_t kMaxText = 1024;      // bytes of a text in a reply, which is cut there
 inline constexpr uint32_t kMaxDescriptors = 32;
 inline constexpr uint32_t kMaxArguments = 1024;
 

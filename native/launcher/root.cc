@@ -100,7 +100,11 @@ void EnterRoot(const Shown& shown) {
   // With one folder for both, the old root lies on top of the new one until it is unmounted: pivot_root(2).
   if (syscall(SYS_pivot_root, ".", ".") != 0) Fail("changing the root");
   if (umount2(".", MNT_DETACH) != 0) Fail("leaving the host's root");
-  if (chdir("/") != 0) Fail("entering the new root");
+  // A process whose root is not that of its mount namespace may make no user namespace, in which it would
+  // have all capabilities: user_namespaces(7). Without capabilities it cannot leave it either.
+  const Fd top(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  MakeFolder("/machine");
+  if (top.get() < 0 || chroot("/machine") != 0 || chdir("/") != 0) Fail("entering the new root");
 
   umask(0);
   MakeFolder("/proc");
@@ -112,7 +116,7 @@ void EnterRoot(const Shown& shown) {
   }
   for (const Tree& tree : trees) Show(tree);
   SetAttributes(AT_FDCWD, "/dev", kDevices);
-  SetAttributes(AT_FDCWD, "/", kData);
+  SetAttributes(top.get(), "", kData);
 }
 
 bool MountProc() {

@@ -12,9 +12,9 @@ struct Shown {
   std::vector<std::string> devices;   // device nodes that anybody may open
 };
 
-// Moves the calling process into a mount namespace of its own whose root is a file system in memory, with
-// what is shown at the same paths, nothing in it writable, and an empty /proc. Paths that the host does not
-// have are left out. Throws IoError.
+// Moves the calling process into a mount namespace of its own and a file system in memory, with what is shown
+// at the same paths, nothing in it writable, and an empty /proc. Paths that the host does not have are left
+// out. Throws IoError.
 void EnterRoot(const Shown& shown);
 
 // Mounts a read-only /proc on it that shows the processes of the calling process's pid namespace, and no

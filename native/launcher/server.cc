@@ -13,6 +13,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "descriptors.h"
 #include "launcher/jail.h"
 
 namespace potemkin::launcher {
@@ -21,10 +22,9 @@ namespace {
 
 constexpr size_t kLastWords = 512;
 constexpr size_t kMaxReplies = 1 << 20;  // bytes that wait before no more requests are taken
-constexpr size_t kMaxPassed = 253;       // descriptors in one message: unix(7), SCM_RIGHTS
-// Milliseconds for which a machine's standard error is left alone after it was read, so that one that writes
-// without end waits for a full pipe, and does not keep the launcher busy.
-constexpr int kRest = 100;
+// Standard errors of machines are left alone for so long after one was read, so that one that writes without
+// end waits for a full pipe, and does not keep the launcher busy.
+constexpr std::chrono::milliseconds kRest{100};
 
 // What an event of epoll is about.
 enum What : uint32_t { kSocket, kStatus, kErrors, kEnd };
@@ -44,10 +44,6 @@ Pipe MakePipe() {
   Pipe pipe{Fd(fds[0]), Fd(fds[1])};
   if (fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) Fail("making a pipe");
   return pipe;
-}
-
-std::string GroupName(uint32_t slot) {
-  return "machine" + std::to_string(slot);
 }
 
 bool WouldBlock() {
@@ -71,32 +67,46 @@ void Server::Run() {
   Send();
   while (open_) {
     epoll_event events[64];
-    const int count =
-        epoll_wait(epoll_.get(), events, static_cast<int>(std::size(events)), resting_.empty() ? -1 : kRest);
+    const int count = epoll_wait(epoll_.get(), events, static_cast<int>(std::size(events)), Patience());
     if (count < 0 && errno != EINTR) Fail("waiting for events");
     for (int i = 0; i < count && open_; i++) {
       const auto what = static_cast<What>(events[i].data.u64 & 3);
-      const auto slot = static_cast<uint32_t>(events[i].data.u64 >> 2);
-      if (what == kSocket) {
-        if (events[i].events != EPOLLOUT) Receive();
-        continue;
-      }
-      const auto found = machines_.find(slot);
-      if (found == machines_.end()) continue;  // it ended by an event before this one
-      if (what == kStatus) ReadStatus(found->second);
-      if (what == kErrors && ReadErrors(found->second)) resting_.push_back(slot);
-      if (what == kEnd) End(slot, found->second);
-    }
-    if (count == 0) {
-      for (const uint32_t slot : std::exchange(resting_, {})) {
-        const auto found = machines_.find(slot);
-        if (found != machines_.end())
-          Watch(found->second.errors.get(), EPOLLIN | EPOLLONESHOT, slot, kErrors);
+      if (what != kSocket) {
+        Handle(static_cast<uint32_t>(events[i].data.u64 >> 2), what);
+      } else if (events[i].events != EPOLLOUT) {
+        Receive();
       }
     }
+    Wake();
     Send();
   }
-  Close();
+}
+
+void Server::Handle(uint32_t slot, uint32_t what) {
+  const auto found = machines_.find(slot);
+  if (found == machines_.end()) return;  // it ended by an event before this one
+  if (what == kStatus) ReadStatus(found->second);
+  if (what == kErrors && ReadErrors(found->second)) {
+    if (resting_.empty()) wakeAt_ = std::chrono::steady_clock::now() + kRest;
+    resting_.push_back(slot);
+  }
+  if (what == kEnd) End(slot, found->second);
+}
+
+// Milliseconds until there is something to do that no event tells of.
+int Server::Patience() const {
+  if (resting_.empty()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(wakeAt_ - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max(left, std::chrono::milliseconds::zero()).count());
+}
+
+// Goes on with the standard errors that have rested.
+void Server::Wake() {
+  if (resting_.empty() || std::chrono::steady_clock::now() < wakeAt_) return;
+  for (const uint32_t slot : std::exchange(resting_, {})) {
+    const auto found = machines_.find(slot);
+    if (found != machines_.end()) Watch(found->second.errors.get(), EPOLLIN | EPOLLONESHOT, slot, kErrors);
+  }
 }
 
 // Watches a descriptor, or goes on watching it.
@@ -129,8 +139,8 @@ void Server::Receive() {
       received_.emplace_back(fd);
     }
   }
-  if ((message.msg_flags & MSG_CTRUNC) != 0 || received_.size() > kMaxPassed)
-    throw ProtocolError("more descriptors than a launch may have");
+  if ((message.msg_flags & MSG_CTRUNC) != 0) throw IoError("receiving descriptors", EMFILE);
+  if (received_.size() > kMaxPassed) throw ProtocolError("more descriptors than a launch may have");
   inbox_.Append({bytes, static_cast<size_t>(size)});
   while (const std::optional<Request> request = inbox_.Next()) {
     std::visit([this](const auto& one) { Serve(one); }, *request);
@@ -168,8 +178,7 @@ void Server::Start(const Launch& launch, const std::vector<Fd>& descriptors) {
     throw IoError("slot " + std::to_string(slot) + " of " + std::to_string(users_.slots), ERANGE);
   if (machines_.contains(slot)) throw IoError("slot " + std::to_string(slot), EBUSY);
 
-  const std::string group = GroupName(slot);
-  const Entrances entrances = groups_.Make(group, launch.settings);
+  const Entrances entrances = groups_.Make(slot, launch.settings);
   try {
     Pipe status = MakePipe();
     Pipe errors = MakePipe();
@@ -179,7 +188,7 @@ void Server::Start(const Launch& launch, const std::vector<Fd>& descriptors) {
     machines_.emplace(slot,
                       Machine(launch.id, std::move(pidfd), std::move(status.out), std::move(errors.out)));
   } catch (const IoError&) {
-    groups_.Remove(group);
+    groups_.Remove(slot);
     throw;
   }
 }
@@ -232,7 +241,7 @@ void Server::End(uint32_t slot, Machine& machine) {
     AppendFailed(replies_, machine.id, machine.failure);
   }
   machines_.erase(slot);
-  groups_.Remove(GroupName(slot));
+  groups_.Remove(slot);
 }
 
 // The pid in the daemon's pid namespace, which is written in its /proc about our pidfd.
@@ -260,17 +269,6 @@ void Server::Send() {
   const uint32_t in = replies_.size() < kMaxReplies ? static_cast<uint32_t>(EPOLLIN) : 0;
   const uint32_t out = replies_.empty() ? 0 : static_cast<uint32_t>(EPOLLOUT);
   Watch(socket_.get(), in | out, 0, kSocket);
-}
-
-void Server::Close() {
-  for (const auto& [slot, machine] : machines_)
-    syscall(SYS_pidfd_send_signal, machine.pidfd.get(), SIGKILL, nullptr, 0);
-  for (const auto& [slot, machine] : machines_) {
-    siginfo_t info;
-    waitid(P_PIDFD, static_cast<id_t>(machine.pidfd.get()), &info, WEXITED);
-    groups_.Remove(GroupName(slot));
-  }
-  groups_.Close();
 }
 
 }  // namespace potemkin::launcher

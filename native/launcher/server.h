@@ -1,6 +1,7 @@
 // The launcher's loop: requests in, machines started, watched and killed, replies out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -22,9 +23,8 @@ class Server {
   // `hostProcess`: the folder /proc/self/fdinfo of the daemon's pid namespace.
   Server(Fd socket, Fd hostProcess, Users users, Groups groups);
 
-  // Serves until the daemon closes the socket; then kills all machines and waits for them. Throws IoError and
-  // ProtocolError; what is left of the machines ends with this process then, which is the first one of their
-  // pid namespace.
+  // Serves until the daemon closes the socket. Throws IoError and ProtocolError. What is left of the machines
+  // is to end with this process, which is the first one of their pid namespace.
   void Run();
 
  private:
@@ -47,12 +47,14 @@ class Server {
   void Start(const Launch& launch, const std::vector<Fd>& descriptors);
   std::vector<Fd> TakeDescriptors(uint32_t count);
   void Watch(int fd, uint32_t events, uint32_t slot, uint32_t what);
+  void Handle(uint32_t slot, uint32_t what);
+  int Patience() const;
+  void Wake();
   bool ReadStatus(Machine& machine);
   bool ReadErrors(Machine& machine);
   void End(uint32_t slot, Machine& machine);
   uint32_t HostPid(const Machine& machine) const;
   void Send();
-  void Close();
 
   Fd socket_;
   Fd hostProcess_;
@@ -62,7 +64,8 @@ class Server {
   Inbox inbox_;
   std::vector<Fd> received_;                        // descriptors not taken by a launch yet
   std::unordered_map<uint32_t, Machine> machines_;  // by slot
-  std::vector<uint32_t> resting_;                   // slots whose standard error is left alone for a while
+  std::vector<uint32_t> resting_;                   // slots whose standard error is left alone until
+  std::chrono::steady_clock::time_point wakeAt_;    // then
   std::string replies_;                             // not sent yet
   bool open_ = true;
 };

@@ -80,15 +80,15 @@ export async function until<T>(
   }
 }
 
-/** A conversation with an echo service by an ordinary tool, held open from one of the attacker's addresses. */
+/** A conversation by an ordinary tool, held open from one of the attacker's addresses. */
 export class Conversation {
   private readonly child: ChildProcess;
   private heard = '';
 
-  constructor(t: Test, lab: Lab, source: string, target: string, port: number) {
+  constructor(t: Test, lab: Lab, source: string, target: string, port: number, tool: 'nc' | 'telnet' = 'nc') {
     const place = ['netns', 'exec', lab.namespaces.attacker];
-    const curl = ['curl', '-sN', '--interface', source, `telnet://${target}:${port}`];
-    this.child = spawn('ip', [...place, ...curl], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const command = [tool, tool === 'nc' ? '-s' : '-b', source, target, String(port)];
+    this.child = spawn('ip', [...place, ...command], { stdio: ['pipe', 'pipe', 'ignore'] });
     this.child.stdout!.setEncoding('latin1').on('data', (piece: string) => {
       this.heard += piece;
     });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Gateway } from './gateway.js';
-import { attack, Conversation, ownLab, until } from './lab-rig.js';
+import { attack, Conversation, ownLab, run, until } from './lab-rig.js';
 import { inParallel, noMachines, ownState, ssh } from './machines-rig.js';
 
 const skip = noMachines();
@@ -35,7 +35,7 @@ t.test('real services answer at arbitrary dark addresses', { skip }, async (t) =
   });
 
   await t.test('telnet', async (t) => {
-    const telnet = new Conversation(t, lab, '198.51.100.3', '10.99.88.1', 23);
+    const telnet = new Conversation(t, lab, '198.51.100.3', '10.99.88.1', 23, 'telnet');
     t.match(await telnet.say('', /login: /), /login: /);
     t.match(await telnet.say('root\r', /Password: /), /Password: /);
     t.match(await telnet.say('root\r', /[#$] /), /[#$] /);
@@ -43,13 +43,11 @@ t.test('real services answer at arbitrary dark addresses', { skip }, async (t) =
   });
 
   await t.test('nmap knows the services', async (t) => {
-    const ports = ['-p', '21,22,23,25,80'];
-    const { status, out, err } = await attack(lab, 'nmap', '-n', '-Pn', '-sV', ...ports, '10.99.17.4');
+    const scan = ['nmap', '-n', '-Pn', '-sV', '-p', '21,22,25', '10.99.17.4'];
+    const { status, out, err } = await run('ip', ['netns', 'exec', lab.namespaces.attacker, ...scan], 150);
     t.equal(status, 0, err);
     t.match(out, /^22\/tcp +open +ssh +Dropbear sshd/m);
-    t.match(out, /^23\/tcp +open +telnet/m);
     t.match(out, /^25\/tcp +open +smtp +Exim smtpd/m);
-    t.match(out, /^80\/tcp +open +http/m);
     t.match(out, /^21\/tcp +open +ftp/m);
   });
 
@@ -71,7 +69,9 @@ t.test('two clones of one image share nothing that tells them apart', { skip }, 
     'host key': 'md5sum /etc/dropbear/dropbear_ed25519_host_key',
   };
   const commands = Object.values(facts).join('; ');
-  const answers = await inParallel(addresses, 3, async (address) => (await ssh(lab, address, commands)).trim().split('\n'));
+  const answers = await inParallel(addresses, 3, async (address) =>
+    (await ssh(lab, address, commands)).trim().split('\n'),
+  );
   for (const [i, name] of Object.keys(facts).entries()) {
     const values = answers.map((lines) => lines[i]?.trim());
     t.ok(

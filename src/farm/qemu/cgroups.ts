@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** What a machine may use at most. */
 export interface Resources {
@@ -35,7 +36,10 @@ const LIMITS: Record<2 | 1, Record<Controller, (resources: Resources) => readonl
     cpu: ({ processors }) => [['cpu.max', `${Math.round(processors * PERIOD)} ${PERIOD}`]],
   },
   1: {
-    memory: ({ memory }) => [['memory.limit_in_bytes', String(memory)]],
+    memory: ({ memory }) => [
+      ['memory.limit_in_bytes', String(memory)],
+      ['memory.swappiness', '0'],
+    ],
     pids: ({ processes }) => [['pids.max', String(processes)]],
     cpu: ({ processors }) => [
       ['cpu.cfs_period_us', String(PERIOD)],
@@ -44,81 +48,124 @@ const LIMITS: Record<2 | 1, Record<Controller, (resources: Resources) => readonl
   },
 };
 
-/** A place where groups can be made, and what they limit. */
+/** Files that a kernel without swap does not have. */
+const OPTIONAL: readonly string[] = ['memory.swap.max'];
+
+/** A place where groups can be made. */
 interface Hierarchy {
   readonly version: 1 | 2;
   readonly mount: string;
-  readonly controllers: readonly Controller[];
+  /** Controllers, of version 1 among other options. */
+  readonly options: readonly string[];
 }
 
 /** Our folder in a hierarchy, in which the launcher makes a group for each machine. */
-export interface GroupFolder extends Hierarchy {
+export interface GroupFolder {
+  readonly version: 1 | 2;
   readonly path: string;
+  /** What limits the groups in it. */
+  readonly controllers: readonly Controller[];
 }
 
 const PREFIX = 'potemkin-';
+/** How often to try to remove a group whose processes are about to be gone, and milliseconds in between. */
+const TRIES = 100;
+const MOMENT = 10;
 
-/** All hierarchies with a controller that we want, from the text of /proc/self/mountinfo: see proc(5). */
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+
+/** All hierarchies, those of version 2 first, from the text of /proc/self/mountinfo: see proc(5). */
 function hierarchies(mountinfo: string): Hierarchy[] {
-  return mountinfo.split('\n').flatMap((line): Hierarchy[] => {
+  const found = mountinfo.split('\n').flatMap((line): Hierarchy[] => {
     const [before, after] = line.split(' - ');
     const mount = before?.split(' ')[4];
     const [type, , options = ''] = after?.split(' ') ?? [];
     if (mount === undefined || (type !== 'cgroup' && type !== 'cgroup2')) return [];
-    const there =
-      type === 'cgroup'
-        ? options.split(',')
-        : readFileSync(join(mount, 'cgroup.controllers'), 'utf8').trim().split(' ');
-    const controllers = CONTROLLERS.filter((name) => there.includes(name));
-    return controllers.length === 0 ? [] : [{ version: type === 'cgroup' ? 1 : 2, mount, controllers }];
+    return [{ version: type === 'cgroup' ? 1 : 2, mount, options: options.split(',') }];
   });
+  return found.sort((a, b) => b.version - a.version);
+}
+
+/** Removes a folder with the groups in it. @returns false if a group still has processes. */
+function removeFolder(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) rmdirSync(join(folder, entry.name));
+    }
+    rmdirSync(folder);
+  } catch (error) {
+    if (codeOf(error) === 'EBUSY') return false;
+    // Somebody else has removed it.
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  return true;
 }
 
 /** Removes what daemons that were killed have left. A group that still has processes stays. */
 function removeLeftovers(mount: string, runs: (pid: number) => boolean): void {
   for (const name of readdirSync(mount)) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-\\d+$`).exec(name)?.[1];
-    if (pid === undefined || runs(Number(pid))) continue;
-    const folder = join(mount, name);
-    const groups = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    try {
-      for (const group of groups) rmdirSync(join(folder, group.name));
-      rmdirSync(folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    }
+    if (pid !== undefined && !runs(Number(pid))) removeFolder(join(mount, name));
   }
 }
 
-function makeFolder(hierarchy: Hierarchy, name: string): GroupFolder {
-  const { version, mount, controllers } = hierarchy;
+/** Lets the groups in a group of version 2 have controllers. @returns those that it does not refuse them */
+function allow(group: string, controllers: readonly Controller[], refusals: string[]): Controller[] {
+  const file = join(group, 'cgroup.subtree_control');
+  return controllers.filter((controller) => {
+    try {
+      // One at a time: one that is refused must not cost the others.
+      writeFileSync(file, `+${controller}`);
+      return true;
+    } catch (error) {
+      refusals.push(`${file} refuses ${controller} (${codeOf(error)})`);
+      return false;
+    }
+  });
+}
+
+/** Makes a folder in a hierarchy that has any of the controllers. */
+function makeFolder(
+  { version, mount, options }: Hierarchy,
+  name: string,
+  wanted: readonly Controller[],
+  refusals: string[],
+): GroupFolder[] {
   const path = join(mount, name);
-  const enable = controllers.map((controller) => `+${controller}`).join(' ');
-  if (version === 2) writeFileSync(join(mount, 'cgroup.subtree_control'), enable);
+  const there = version === 1 ? options : readFileSync(join(mount, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  let controllers = wanted.filter((controller) => there.includes(controller));
+  if (version === 2) controllers = allow(mount, controllers, refusals);
+  if (controllers.length === 0) return [];
   mkdirSync(path);
-  if (version === 2) writeFileSync(join(path, 'cgroup.subtree_control'), enable);
-  return { ...hierarchy, path };
+  if (version === 2) controllers = allow(path, controllers, refusals);
+  if (controllers.length > 0) return [{ version, path, controllers }];
+  rmdirSync(path);
+  return [];
 }
 
 let made = 0;
 
 /**
- * The control groups of this machine, of version 2 where its controllers are there, else of version 1. In each the
- * machines of one launcher together weigh as much as one group, so that they do not crowd out the daemon.
+ * The control groups of this host, of version 2 where its controllers are there, else of version 1. In each the machines
+ * of one launcher together weigh as much as one group, so that they do not crowd out the daemon.
  */
 export class Cgroups {
   readonly folders: readonly GroupFolder[];
-  /** Why a hierarchy could not be used. */
+  /** Why something could not be used. */
   private readonly refusals: readonly string[];
 
+  /** `mountinfo`: the file that says where they are. `runs`: whether there is a process with this number. */
   constructor({ mountinfo = '/proc/self/mountinfo', runs = isRunning } = {}) {
     const folders: GroupFolder[] = [];
     const refusals: string[] = [];
     const name = `${PREFIX}${process.pid}-${++made}`;
     for (const hierarchy of hierarchies(readFileSync(mountinfo, 'utf8'))) {
+      // A hierarchy may be mounted twice.
+      const wanted = CONTROLLERS.filter((one) => !folders.some(({ controllers }) => controllers.includes(one)));
+      if (hierarchy.version === 1 && !wanted.some((one) => hierarchy.options.includes(one))) continue;
       try {
         removeLeftovers(hierarchy.mount, runs);
-        folders.push(makeFolder(hierarchy, name));
+        folders.push(...makeFolder(hierarchy, name, wanted, refusals));
       } catch (error) {
         refusals.push((error as Error).message);
       }
@@ -129,9 +176,19 @@ export class Cgroups {
 
   /** What is written to the groups of a machine. */
   settings(resources: Resources): Setting[] {
-    return this.folders.flatMap(({ version, controllers }, group) =>
-      controllers.flatMap((name) => LIMITS[version][name](resources).map(([file, value]) => ({ group, file, value }))),
+    return this.folders.flatMap(({ version, path, controllers }, group) =>
+      controllers
+        .flatMap((name) => LIMITS[version][name](resources))
+        .filter(([file]) => !OPTIONAL.includes(file) || existsSync(join(path, file)))
+        .map(([file, value]) => ({ group, file, value })),
     );
+  }
+
+  /** Removes what the launcher has left, should it have been killed: to be called when it has ended. */
+  async remove(): Promise<void> {
+    for (const { path } of this.folders) {
+      for (let tries = 0; tries < TRIES && !removeFolder(path); tries++) await setTimeout(MOMENT);
+    }
   }
 
   /** Which limits are in force, in a line. */
@@ -151,6 +208,6 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return codeOf(error) !== 'ESRCH';
   }
 }

@@ -27,6 +27,8 @@ export type Reply =
 
 const KIND = { launch: 1, kill: 2 } as const;
 const REPLY = { ready: 1, started: 2, failed: 3, ended: 4 } as const;
+/** What a request may have: the launcher does not go on after one that has more, and all machines end with it. */
+const MOST = { descriptors: 32, arguments: 1024, bytes: 65_536 } as const;
 /** Bytes of a reply's kind and id, and of the longest reply. */
 const HEAD = 5;
 const LONGEST = 4096;
@@ -44,12 +46,19 @@ function text(value: string): Buffer {
 
 function message(kind: number, id: number, ...parts: Buffer[]): Buffer {
   const body = Buffer.concat([number(kind, 1), number(id, 4), ...parts]);
+  atMost('bytes', body.length);
   return Buffer.concat([number(body.length, 4), body]);
 }
 
-/** @throws {RangeError} if a number or a text is too large for its place. */
+function atMost(what: keyof typeof MOST, count: number): void {
+  if (count > MOST[what]) throw new RangeError(`a request has at most ${MOST[what]} ${what}, not ${count}`);
+}
+
+/** @throws {RangeError} if something is too large for its place, or there is too much of it. */
 export function launchMessage(request: LaunchRequest): Buffer {
   const { id, slot, files, processes, fileBytes, descriptors, settings, argv } = request;
+  atMost('descriptors', descriptors);
+  atMost('arguments', argv.length);
   const limit = Buffer.alloc(8);
   limit.writeBigUInt64LE(BigInt(fileBytes));
   return message(
@@ -107,6 +116,11 @@ function ending(rest: Buffer): string {
   const value = rest.readUInt32LE(1);
   const signal = Object.entries(constants.signals).find(([, each]) => each === value)?.[0] ?? `signal ${value}`;
   const how = rest[0] === 1 ? `killed by ${signal}` : `ended with status ${value}`;
-  const words = rest.subarray(5).toString().trim();
+  // They are the machine's, and go into logs: nothing in them may act on a terminal, or begin a line.
+  const words = rest
+    .subarray(5)
+    .toString()
+    .replace(/\p{C}+/gu, ' ')
+    .trim();
   return words === '' ? how : `${how}: ${words}`;
 }

@@ -1,17 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { native } from '../../native/addon.js';
 import { Cgroups } from './cgroups.js';
 import { killMessage, launchMessage, Replies, type Reply } from './launcher-messages.js';
 
-const PROGRAM = fileURLToPath(
+/** The program, where the build puts it. */
+export const PROGRAM = fileURLToPath(
   new URL(`../../../../build/${process.env.POTEMKIN_BUILD ?? 'Release'}/potemkin-launcher`, import.meta.url),
 );
-
-/** The user of slot 0: above all that distributions and systemd give away (systemd's UIDS-GIDS). */
-const FIRST_USER = 0x70000000;
 
 /** What programs may see of the host's files, besides their descriptors. */
 export interface Shown {
@@ -26,8 +24,13 @@ export interface LauncherOptions {
   readonly shown: Shown;
   /** Machines that may run at once. */
   readonly slots: number;
-  /** A machine that was started has ended, and how. */
-  onEnd(id: number, reason: string): void;
+}
+
+/** A machine that was started. */
+export interface Launched {
+  readonly pid: number;
+  /** Becomes how it ended, when it is gone with all processes that it made. */
+  readonly ended: Promise<string>;
 }
 
 export interface Limits {
@@ -40,7 +43,7 @@ export interface Limits {
 export interface LaunchOrder {
   /** No two of a launcher are the same. */
   readonly id: number;
-  /** From 0; no two that run at once are the same. */
+  /** From 0; no two that run at once are the same. Which user it runs as: nobody else does. */
   readonly slot: number;
   /** The first is the program's path. */
   readonly argv: readonly string[];
@@ -61,85 +64,91 @@ const GRACE = 5000;
 const COMPLAINT = 4096;
 
 interface Pending {
-  resolve(started: { pid: number }): void;
+  resolve(launched: Launched): void;
   reject(error: Error): void;
 }
 
 /**
  * The fork server (native/launcher): starts machines in jails, tells when one ends, and ends all of them when this
- * process ends, in whatever way.
+ * thread ends, in whatever way.
  */
 export class Launcher {
   /** Which limits are in force, in a line. */
   readonly limits: string;
+  private readonly cgroups = new Cgroups();
   private readonly child: ChildProcess;
   private readonly fd: number;
   private readonly socket: Socket;
-  private readonly cgroups: Cgroups;
-  private readonly onEnd: LauncherOptions['onEnd'];
   private readonly pending = new Map<number, Pending>();
-  private readonly running = new Set<number>();
+  /** Who waits for the end of which machine. */
+  private readonly running = new Map<number, (reason: string) => void>();
   private readonly outbox: { bytes: Buffer; fds: Int32Array }[] = [];
   private readonly ended: Promise<void>;
   private complaint = '';
-  private failure: Error | undefined;
+  /** Why there is nothing to be had from it any more. */
+  private failure: string | undefined;
   private ready = () => {};
   private retrying = false;
 
   /** @throws {Error} if machines cannot be jailed here. */
   static async start(options: LauncherOptions): Promise<Launcher> {
+    if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing; build it with \`npm run setup\``);
     const launcher = new Launcher(options);
     await new Promise<void>((resolve, reject) => {
       launcher.ready = resolve;
-      void launcher.ended.then(() => reject(launcher.failure));
+      void launcher.ended.then(() => reject(launcher.gone()));
     });
     return launcher;
   }
 
-  private constructor({ shown, slots, onEnd }: LauncherOptions) {
-    this.onEnd = onEnd;
-    this.cgroups = new Cgroups();
+  private constructor({ shown, slots }: LauncherOptions) {
     this.limits = this.cgroups.describe();
     const [ours, theirs] = native.streamPair();
     this.fd = ours;
+    this.socket = new Socket({ fd: ours, readable: true, writable: true });
     const words = [
-      ...[process.pid, FIRST_USER, slots].map(String),
+      ...[process.pid, slots].map(String),
       ...shown.data.map((path) => `data=${path}`),
       ...shown.programs.map((path) => `program=${path}`),
       ...shown.devices.map((path) => `device=${path}`),
       ...this.cgroups.folders.map(({ version, path }) => `${version === 2 ? 'unified' : 'group'}=${path}`),
     ];
-    this.child = spawn(PROGRAM, words, { stdio: ['ignore', 'ignore', 'pipe', theirs], env: {}, cwd: '/' });
-    closeSync(theirs);
-    this.child.stderr!.setEncoding('utf8').on('data', (piece: string) => {
+    try {
+      this.child = spawn(PROGRAM, words, { stdio: ['ignore', 'ignore', 'pipe', theirs], env: {}, cwd: '/' });
+    } catch (error) {
+      this.socket.destroy();
+      void this.cgroups.remove();
+      throw error;
+    } finally {
+      closeSync(theirs);
+    }
+    this.child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
       this.complaint = (this.complaint + piece).slice(-COMPLAINT);
     });
     const replies = new Replies();
-    this.socket = new Socket({ fd: ours, readable: true, writable: true });
     this.socket.on('data', (piece) => {
       try {
         for (const reply of replies.read(piece)) this.take(reply);
       } catch (error) {
-        this.fail((error as Error).message);
+        this.release((error as Error).message);
       }
     });
-    this.socket.on('error', ({ message }) => this.fail(message));
-    this.socket.on('end', () => this.fail('the launcher has closed its socket'));
-    this.ended = new Promise((resolve) => {
-      this.child.on('error', ({ message }) => {
-        this.fail(message);
-        resolve();
-      });
-      this.child.on('close', (status) => {
-        this.fail(this.complaint.trim() || `the launcher ended with status ${status}`);
-        resolve();
-      });
-    });
+    this.socket.on('error', ({ message }) => this.release(message));
+    this.socket.on('end', () => this.release('it closed its socket'));
+    this.child.on('error', ({ message }) => this.release(message));
+    this.child.on('exit', (status, signal) => this.release(`it ended with ${status ?? signal}`));
+    // Not before all who have its standard error have ended, of whom the guard may be the first.
+    this.ended = new Promise((resolve) => this.child.on('close', () => void this.finish().then(resolve)));
   }
 
-  /** Starts a program in a jail. @throws {Error} that says which step failed. */
-  launch({ id, slot, argv, fds, limits }: LaunchOrder): Promise<{ pid: number }> {
-    if (this.failure) return Promise.reject(this.failure);
+  /** Whether it serves. */
+  get alive(): boolean {
+    return this.failure === undefined;
+  }
+
+  /** Starts a program in a jail. @throws {Error} that says which step failed; then there is no process. */
+  launch({ id, slot, argv, fds, limits }: LaunchOrder): Promise<Launched> {
+    if (!this.alive) return Promise.reject(this.gone());
     const { memory, fileBytes } = limits;
     const settings = this.cgroups.settings({ memory, processes: PROCESSES, processors: PROCESSORS });
     const request = {
@@ -153,25 +162,23 @@ export class Launcher {
       settings,
     };
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
       this.outbox.push({ bytes: launchMessage(request), fds: Int32Array.from(fds) });
+      this.pending.set(id, { resolve, reject });
       this.flush();
     });
   }
 
-  /** Kills a machine. onEnd tells when it is gone; of one that has ended nothing more is heard. */
+  /** Kills a machine. `ended` tells when it is gone. */
   kill(id: number): void {
-    if (this.failure || !this.running.has(id)) return;
+    if (!this.alive || !this.running.has(id)) return;
     this.outbox.push({ bytes: killMessage(id), fds: new Int32Array(0) });
     this.flush();
   }
 
   /** Kills all machines and waits until they are gone, and the launcher with them. */
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), GRACE);
-    this.socket.destroy();
+    this.release('it was closed');
     await this.ended;
-    clearTimeout(timer);
   }
 
   private take(reply: Reply): void {
@@ -180,22 +187,24 @@ export class Launcher {
       return;
     }
     const { id } = reply;
+    if (reply.kind === 'ended') {
+      this.running.get(id)?.(reply.reason);
+      this.running.delete(id);
+      return;
+    }
     const pending = this.pending.get(id);
     this.pending.delete(id);
-    if (reply.kind === 'started') {
-      this.running.add(id);
-      pending?.resolve({ pid: reply.pid });
-    } else if (reply.kind === 'failed') pending?.reject(new Error(reply.reason));
-    else if (this.running.delete(id)) this.onEnd(id, reply.reason);
+    if (reply.kind === 'failed') pending?.reject(new Error(reply.reason));
+    else pending?.resolve({ pid: reply.pid, ended: new Promise((resolve) => this.running.set(id, resolve)) });
   }
 
   private flush(): void {
-    for (let first = this.outbox[0]; first && !this.failure; first = this.outbox[0]) {
+    for (let first = this.outbox[0]; first; first = this.outbox[0]) {
       let sent = 0;
       try {
         sent = native.sendDescriptors(this.fd, first.bytes, first.fds);
       } catch (error) {
-        this.fail((error as Error).message);
+        this.release((error as Error).message);
         return;
       }
       if (sent < first.bytes.length) {
@@ -217,16 +226,28 @@ export class Launcher {
     }, RETRY);
   }
 
-  /** Without the launcher there are no machines any more. */
-  private fail(why: string): void {
-    if (this.failure) return;
-    this.failure = new Error(`the launcher of machines is gone: ${why}`);
-    this.socket.destroy();
+  /** Lets go of the launcher, which then ends all machines and itself. */
+  private release(why: string): void {
+    if (this.failure !== undefined) return;
+    this.failure = why;
+    // The descriptor's number is somebody else's from now on.
     this.outbox.length = 0;
-    for (const { reject } of this.pending.values()) reject(this.failure);
+    this.socket.destroy();
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), GRACE);
+    void this.ended.then(() => clearTimeout(timer));
+  }
+
+  private gone(): Error {
+    return new Error(`the launcher of machines has ended: ${this.complaint.trim() || this.failure}`);
+  }
+
+  /** Without the launcher there are no machines any more. */
+  private async finish(): Promise<void> {
+    const error = this.gone();
+    for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
-    const running = [...this.running];
+    for (const end of this.running.values()) end(error.message);
     this.running.clear();
-    for (const id of running) this.onEnd(id, this.failure.message);
+    await this.cgroups.remove();
   }
 }

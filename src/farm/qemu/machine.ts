@@ -6,7 +6,7 @@ import type { ReferenceImage } from '../pool.js';
 import { ProcessMemory } from '../process-memory.js';
 import { Wires } from '../wires.js';
 import { FD } from './command-line.js';
-import type { Launcher, Limits } from './launcher.js';
+import type { Launched, Launcher, Limits } from './launcher.js';
 import { LETTER_AT, type Letter, REQUEST_AT, readOutcome, writeLetter } from './mailbox.js';
 import { Qmp } from './qmp.js';
 import { SerialPort } from './serial.js';
@@ -41,6 +41,8 @@ export class Machine {
   readonly slot: number;
   readonly image: number;
   readonly pid: number;
+  /** Becomes how it ended, when nothing is left of it. */
+  readonly ended: Promise<string>;
   readonly qmp: Qmp;
   readonly serial: SerialPort;
   /** Our end of its NIC: a descriptor that belongs to this object until somebody takes it. */
@@ -53,28 +55,36 @@ export class Machine {
   private letters = 0;
   private killed = false;
 
-  private constructor(launcher: Launcher, order: MachineOrder, pid: number, ends: readonly [number, number, number]) {
+  /** `ends`: of the monitor, the serial port and the NIC, and the top layer of its disk; they are taken over. */
+  private constructor(launcher: Launcher, order: MachineOrder, { pid, ended }: Launched, ends: readonly number[]) {
+    const [qmp, serial, nic, disk] = ends as [number, number, number, number?];
     this.launcher = launcher;
     this.id = order.id;
     this.slot = order.slot;
     this.image = order.image;
     this.pid = pid;
-    this.qmp = new Qmp(ends[0]);
-    this.serial = new SerialPort(ends[1]);
-    this.nic = ends[2];
+    this.ended = ended;
+    this.qmp = new Qmp(qmp);
+    this.serial = new SerialPort(serial);
+    this.nic = nic;
+    this.disk = disk;
     this.reference = order.memory;
-    this.disk = order.disk === undefined ? undefined : native.duplicate(order.disk);
   }
 
   /** @throws {Error} if it does not start. */
   static async start(launcher: Launcher, order: MachineOrder): Promise<Machine> {
-    const pairs = [native.streamPair(), native.streamPair(), Wires.pair()];
-    const ours = pairs.map(([end]) => end) as [number, number, number];
-    const theirs = pairs.map(([, end]) => end);
+    const ours: number[] = [];
+    const theirs: number[] = [];
     try {
-      const { argv, slot, limits, id, files, memory } = order;
-      const { pid } = await launcher.launch({ id, argv, fds: [memory.fd, ...theirs, ...files], slot, limits });
-      return new Machine(launcher, order, pid, ours);
+      for (const pair of [native.streamPair, native.streamPair, Wires.pair]) {
+        const [end, other] = pair();
+        ours.push(end);
+        theirs.push(other);
+      }
+      const { argv, slot, limits, id, files, memory, disk } = order;
+      if (disk !== undefined) ours.push(native.duplicate(disk));
+      const launched = await launcher.launch({ id, argv, fds: [memory.fd, ...theirs, ...files], slot, limits });
+      return new Machine(launcher, order, launched, ours);
     } catch (error) {
       for (const fd of ours) closeSync(fd);
       throw error;
@@ -105,6 +115,8 @@ export class Machine {
       if (status !== 'inmigrate') throw new Error(`after it was restored its state is '${status}'`);
       if (performance.now() - since > PATIENCE) throw new Error(`not restored in ${PATIENCE / 1000} s`);
     }
+    // What is opened after its end nobody closes.
+    if (this.killed) throw new Error('it was killed while it was restored');
     this.own = new ProcessMemory(this.pid, this.reference);
   }
 

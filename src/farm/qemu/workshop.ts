@@ -13,15 +13,14 @@ export interface WorkshopOptions {
   readonly machines: number;
   /** Bytes that the process of a machine may use beyond its image. */
   readonly overhead: number;
+  /** Bytes that a machine with a disk may write to it. They are memory as well. */
+  readonly disk: number;
   /** A machine has ended by itself. */
   onEnd(machine: Machine, reason: string): void;
   /** One could not be made. */
   onFailure(image: string, reason: string): void;
   readonly trace?: Trace;
 }
-
-/** Bytes that a clone may write to its disk. They are memory. */
-const DISK = 2 ** 30;
 
 /** Where machines are made from images: started, restored and rehearsed. */
 export class MachineWorkshop implements Workshop<Machine> {
@@ -31,6 +30,7 @@ export class MachineWorkshop implements Workshop<Machine> {
   private readonly running = new Map<number, Machine>();
   private readonly freeSlots: number[];
   private launcher!: Launcher;
+  private reopening: Promise<void> | undefined;
   private last = 0;
   private closing = false;
 
@@ -44,13 +44,15 @@ export class MachineWorkshop implements Workshop<Machine> {
   async open(): Promise<void> {
     const { machines } = this.options;
     const kvm = this.images.some(({ manifest }) => manifest.hardware.accelerator === 'kvm');
-    const shown = shownToQemu(kvm ? 'kvm' : 'tcg');
-    this.launcher = await Launcher.start({ shown, slots: machines, onEnd: (id, reason) => this.ended(id, reason) });
+    this.launcher = await Launcher.start({ shown: shownToQemu(kvm ? 'kvm' : 'tcg'), slots: machines });
   }
 
   async close(): Promise<void> {
     this.closing = true;
     for (const machine of [...this.running.values()]) this.discard(machine);
+    await this.reopening?.catch(() => {
+      // Whoever wanted a machine hears of it.
+    });
     await this.launcher.close();
     this.nursery.close();
   }
@@ -66,14 +68,17 @@ export class MachineWorkshop implements Workshop<Machine> {
   }
 
   async start(number: number): Promise<Machine> {
+    await this.reopen();
     const image = this.images[number]!;
     const { manifest, memory } = image;
-    const slot = this.freeSlots.shift();
-    if (slot === undefined) throw new Error(`all ${this.options.machines} machines run`);
+    if (this.freeSlots.length === 0) throw new Error(`all ${this.options.machines} machines run`);
     const id = ++this.last;
     const files = image.openFiles();
+    const disk = manifest.disks.length > 0 ? this.options.disk : 0;
+    const slot = this.freeSlots.shift()!;
+    let machine: Machine | undefined;
     try {
-      const machine = await Machine.start(this.launcher, {
+      machine = await Machine.start(this.launcher, {
         id,
         slot,
         image: number,
@@ -81,19 +86,22 @@ export class MachineWorkshop implements Workshop<Machine> {
         memory,
         files,
         ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
-        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
+        limits: { memory: manifest.hardware.memory + this.options.overhead + disk, fileBytes: disk },
       });
-      this.running.set(id, machine);
+      this.adopt(machine);
       this.options.trace?.('launched', machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
       this.options.trace?.('restored', machine);
       return machine;
     } catch (error) {
-      const machine = this.running.get(id);
-      if (machine) this.discard(machine);
-      else this.freeSlots.push(slot);
-      throw error;
+      if (!machine) {
+        this.freeSlots.push(slot);
+        throw error;
+      }
+      this.discard(machine);
+      // Why it broke off may be among its last words.
+      throw new Error(`${(error as Error).message} (${await machine.ended})`);
     } finally {
       for (const fd of files) closeSync(fd);
     }
@@ -114,10 +122,26 @@ export class MachineWorkshop implements Workshop<Machine> {
     if (!this.closing) this.options.onFailure(this.images[image]!.manifest.name, reason);
   }
 
-  private ended(id: number, reason: string): void {
-    const machine = this.running.get(id);
-    if (!machine) return;
-    this.running.delete(id);
+  /** Whatever ended the launcher, and with it all machines, does not end the farm. */
+  private async reopen(): Promise<void> {
+    if (this.launcher.alive || this.closing) return;
+    this.reopening ??= this.launcher
+      .close()
+      .then(() => this.open())
+      .finally(() => {
+        this.reopening = undefined;
+      });
+    await this.reopening;
+  }
+
+  /** Counts it from now on until its end, whoever brings that about. */
+  private adopt(machine: Machine): void {
+    this.running.set(machine.id, machine);
+    void machine.ended.then((reason) => this.ended(machine, reason));
+  }
+
+  private ended(machine: Machine, reason: string): void {
+    this.running.delete(machine.id);
     this.freeSlots.push(machine.slot);
     this.discard(machine);
     if (!this.closing) this.options.onEnd(machine, reason);

@@ -9,7 +9,7 @@ const top = new URL('../../../../', import.meta.url);
 const file = (path: string) => fileURLToPath(new URL(path, top));
 
 const KERNEL = file('.cache/guest/linux/vmlinuz');
-const QEMU = 'qemu-system-x86_64';
+export const QEMU = 'qemu-system-x86_64';
 
 function isProgram(name: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(`${folder}/${name}`));
@@ -18,10 +18,12 @@ function isProgram(name: string): boolean {
 /** Why there can be no guests here, or false. For tap's `skip`. */
 export function noGuests(): string | false {
   if (noNamespaces) return noNamespaces;
-  const packages = { [QEMU]: 'qemu-system-x86', busybox: 'busybox-static', cpio: 'cpio' };
+  const packages = { [QEMU]: 'qemu-system-x86', cpio: 'cpio', gcc: 'g++' };
   for (const [program, name] of Object.entries(packages))
     if (!isProgram(program)) return `${program} is missing: install the Debian package ${name}`;
   if (!existsSync(KERNEL)) return 'there is no kernel for guests: run scripts/guest/kernel';
+  if (!existsSync(file('.cache/guest/packages/busybox-static.deb')))
+    return 'there are no packages for guests: run scripts/guest/packages';
   if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun';
   return false;
 }

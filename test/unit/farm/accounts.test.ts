@@ -6,7 +6,7 @@ function rig(clones: Map<number, { id: number }>) {
   const asked: number[] = [];
   const account = (id: number): CloneAccount | undefined => {
     asked.push(id);
-    return id === 3 ? undefined : { delta: id, pss: 0, overhead: 0, disk: 0 };
+    return id === 3 ? undefined : { pid: 0, delta: id, pss: 0, overhead: 0, disk: 0 };
   };
   const accounts = new Accounts({ account } as unknown as CloneBackend, 2);
   return { accounts, asked, refresh: () => accounts.refresh(clones.values()) };

@@ -77,7 +77,7 @@ export class Prison {
         fds: [theirs, ...fds],
         limits: limits ?? { memory: 64 * MEGABYTE, fileBytes: 0 },
       });
-      return { ...launched, id, slot, ...listen(socket) };
+      return { ...launched, id, slot, ...listen(socket, launched.ended) };
     } catch (error) {
       socket.destroy();
       throw error;
@@ -87,7 +87,7 @@ export class Prison {
   }
 }
 
-function listen(socket: Socket): Pick<Prisoner, 'said' | 'lines' | 'saying'> {
+function listen(socket: Socket, ended: Promise<unknown>): Pick<Prisoner, 'said' | 'lines' | 'saying'> {
   const said: string[] = [];
   let rest = '';
   socket.setEncoding('utf8').on('data', (piece: string) => {
@@ -95,11 +95,11 @@ function listen(socket: Socket): Pick<Prisoner, 'said' | 'lines' | 'saying'> {
     rest = lines.pop()!;
     said.push(...lines);
   });
-  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return {
     said,
     async lines() {
-      await ended;
+      await Promise.all([closed, ended]);
       return said;
     },
     async saying(start) {

@@ -26,13 +26,16 @@ export interface GatewayOptions {
   readonly image: string;
   /** Words for the CloneFarm of config/farm.click beside its own. */
   readonly farm?: string;
+  /** Further definitions of the graph. */
+  readonly defines?: Readonly<Record<string, string>>;
 }
 
 /** Writes the graph and the map for a gateway into its folder of state. */
-function configure({ state, image, farm }: GatewayOptions): string[] {
+function configure({ state, image, farm, defines: more = {} }: GatewayOptions): string[] {
   const map = join(state, `${image}.map`);
   writeFileSync(map, `0.0.0.0/0 ${image}\n`);
   const defines = ['-D', `MAP=${map}`, '-D', `POLICY=${top('config/policies/reflect.policy')}`, '-D', 'TARGETS=0'];
+  for (const [name, value] of Object.entries(more)) defines.push('-D', `${name}=${value}`);
   if (farm === undefined) return [GRAPH, ...defines];
   const own = join(state, 'bench.click');
   writeFileSync(own, readFileSync(GRAPH, 'utf8').replace(/CloneFarm\((.*)\)/, `CloneFarm($1, ${farm})`));

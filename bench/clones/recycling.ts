@@ -8,7 +8,8 @@ import { withTunnel } from './tunnel.js';
 
 /** Machines that stand by, always as many, so that they can be told from what is left behind. */
 const STANDBY = 4;
-const FARM = `STANDBY ${STANDBY}, STANDBY_MOST ${STANDBY}, IDLE 1s, REFILL 1000`;
+const FARM = `STANDBY ${STANDBY}, STANDBY_MOST ${STANDBY}, REFILL 1000`;
+const DEFINES = { IDLE: '1s' };
 const PATIENCE = 10_000;
 /** Milliseconds between two looks whether all clones are gone, and how long that may take. */
 const LOOK = 200;
@@ -19,7 +20,11 @@ const MEMORY = { daemon: 10, launcher: 1 } as const;
 
 /** What is there when all clones are gone. */
 async function rest(gateway: Gateway) {
-  for (let waited = 0; (await gateway.metric('potemkin_clones')) > 0; waited += LOOK) {
+  for (
+    let waited = 0;
+    (await gateway.metric('potemkin_clones', /state="(binding|live|quiet|captured)"/)) > 0;
+    waited += LOOK
+  ) {
     if (waited > GONE) throw new Error('clones are not recycled');
     await setTimeout(LOOK);
   }
@@ -41,7 +46,7 @@ export async function recycling(bench: Bench, state: string, cleanup: Cleanup): 
   if (!bench.wants(name)) return;
   const [few, many] = bench.quick ? [10, 30] : [100, 1000];
   let done = 0;
-  await withTunnel({ state, image: AGENT, farm: FARM }, cleanup, async (gateway, call) => {
+  await withTunnel({ state, image: AGENT, farm: FARM, defines: DEFINES }, cleanup, async (gateway, call) => {
     await gateway.settled(STANDBY);
     const until = async (count: number) => {
       for await (const { ms } of call({ first: done, count: count - done, pause: 0, patience: PATIENCE })) {

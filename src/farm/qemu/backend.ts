@@ -256,6 +256,7 @@ export class QemuBackend implements CloneBackend {
     const { manifest } = this.images[guest.image]!;
     guest.machine = machine;
     this.guestOf.set(machine, guest);
+    if (origin === 'cold') machine.setNice(0);
     try {
       if (manifest.mailbox === undefined) await this.run(machine, id);
       else await this.introduce(machine, manifest, id, identity);

@@ -89,6 +89,8 @@ export class MachineWorkshop implements Workshop<Machine> {
         limits: { memory: manifest.hardware.memory + this.options.overhead + disk, fileBytes: disk },
       });
       this.adopt(machine);
+      // Whoever plays somebody already goes before those that are made ahead.
+      machine.setNice(10);
       this.options.trace?.('launched', machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
@@ -109,6 +111,7 @@ export class MachineWorkshop implements Workshop<Machine> {
 
   async prepare(machine: Machine): Promise<void> {
     await rehearse(machine, this.images[machine.image]!.manifest, this.nursery);
+    machine.setNice(0);
     this.options.trace?.('rehearsed', machine);
   }
 

@@ -41,6 +41,7 @@ export async function tryImage(folder: string): Promise<Manifest> {
       await workshop.prepare(machine);
       const place = frozenPlace(manifest);
       if (manifest.mailbox !== undefined) {
+        workshop.nursery.move(machine.id, place);
         const announced = workshop.nursery.announced(machine.id, IDENTITY);
         machine.post(manifest.mailbox, identityLetter(manifest, { ...place, hostname: manifest.name }, place, true));
         await machine.run();

@@ -5,8 +5,9 @@ export interface Figure {
   readonly unit: string;
   /** One value a run. */
   readonly values: readonly number[];
-  /** The most it may be. */
+  /** The most that its median may be, or the least. */
   readonly goal?: number;
+  readonly floor?: number;
 }
 
 /** A figure as `--json` writes it; `value` is the median. */
@@ -35,12 +36,18 @@ export function short(value: number): string {
 
 const HEAD = ['', 'median', 'min', 'max', 'unit', 'goal', ''];
 
+/** What it should be, and whether it is. */
+function verdict({ goal, floor }: Figure, median: number): [string, string] {
+  if (goal !== undefined) return [`≤ ${goal}`, median <= goal ? 'met' : 'MISSED'];
+  if (floor !== undefined) return [`≥ ${floor}`, median >= floor ? 'met' : 'MISSED'];
+  return ['', ''];
+}
+
 /** A table for people. */
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
     const { name, median, min, max, unit } = summarize(figure);
-    const goal = figure.goal === undefined ? ['', ''] : [`≤ ${figure.goal}`, median <= figure.goal ? 'met' : 'MISSED'];
-    return [name, short(median), short(min), short(max), unit, ...goal];
+    return [name, short(median), short(min), short(max), unit, ...verdict(figure, median)];
   });
   const widths = HEAD.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)));
   const line = (row: readonly string[]) =>

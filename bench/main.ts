@@ -1,9 +1,12 @@
 /** The benchmark: see HELP. `npm run bench` sets up what it needs and calls it. */
 import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Figure, summarize, table } from './figure.js';
 import type { Bench, Suite } from './suite.js';
 import { chains } from './suites/chains.js';
+import { clones } from './suites/clones.js';
 import { drivers } from './suites/drivers.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
@@ -11,10 +14,12 @@ import { guest } from './suites/guest.js';
 import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, drivers];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;
+/** Where `npm start` has its images. */
+const STATE = fileURLToPath(new URL('../../.cache/state', import.meta.url));
 
 const HELP = `npm run bench -- [NAME…] [--quick] [--json FILE]
 
@@ -22,7 +27,8 @@ Measures speed and memory. NAME is a suite, or one case of a suite; all are meas
 
 ${SUITES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
 
-  --quick      ${QUICK_ROUNDS} runs of each case instead of ${ROUNDS}
+  --quick      ${QUICK_ROUNDS} runs of each case instead of ${ROUNDS}; fewer clones
+  --state DIR  the folder whose images are cloned (.cache/state)
   --json FILE  write the figures there, as [{name, value, unit, runs, min, median, max}], value being the median;
                - is standard output
   --help       this text
@@ -40,7 +46,7 @@ function progress(text: string): void {
 
 /** Runs a suite, or says why it does not. */
 async function measure(suite: Suite, bench: Bench): Promise<void> {
-  const missing = suite.missing?.();
+  const missing = suite.missing?.(bench);
   if (missing) {
     console.error(`${suite.name}: skipped: ${missing}`);
     return;
@@ -53,7 +59,12 @@ async function measure(suite: Suite, bench: Bench): Promise<void> {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'string' }, quick: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      state: { type: 'string', default: STATE },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) {
     process.stdout.write(HELP);
@@ -68,11 +79,15 @@ async function main(): Promise<void> {
     }
   }
   const figures: Figure[] = [];
+  const notes: string[] = [];
   const bench: Bench = {
     rounds: values.quick ? QUICK_ROUNDS : ROUNDS,
+    quick: values.quick,
+    state: resolve(values.state),
     wants: (name) =>
       positionals.length === 0 || positionals.some((wanted) => name === wanted || name.startsWith(`${wanted}/`)),
     report: (figure) => figures.push(figure),
+    note: (text) => notes.push(text),
     progress,
   };
   for (const suite of chosen) await measure(suite, bench);
@@ -82,7 +97,7 @@ async function main(): Promise<void> {
   }
   if (values.json)
     writeFileSync(values.json === '-' ? 1 : values.json, `${JSON.stringify(figures.map(summarize), null, 2)}\n`);
-  if (values.json !== '-') console.log(table(figures));
+  if (values.json !== '-') console.log([table(figures), ...notes].join('\n\n'));
 }
 
 try {

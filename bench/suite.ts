@@ -5,9 +5,15 @@ import type { Figure } from './figure.js';
 export interface Bench {
   /** Runs of each case. */
   readonly rounds: number;
+  /** The user wants it to be over soon. */
+  readonly quick: boolean;
+  /** The folder in which images are. */
+  readonly state: string;
   /** Whether the user wants a case, by its name SUITE/CASE. */
   wants(name: string): boolean;
   report(figure: Figure): void;
+  /** Puts lines beneath the figures. */
+  note(text: string): void;
   /** Tells the person who waits. */
   progress(text: string): void;
 }
@@ -17,7 +23,7 @@ export interface Suite {
   readonly name: string;
   readonly summary: string;
   /** Why it cannot run here, if it cannot. */
-  missing?(): string | undefined;
+  missing?(bench: Bench): string | undefined;
   run(bench: Bench): Promise<void>;
 }
 

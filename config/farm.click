@@ -7,11 +7,14 @@
 // LOCAL, ROUTER   our end of the tunnel, and the router's
 // TARGETS         addresses one scan may reach in WINDOW; 0 switches the scan filter off
 // KEY             what shares a universe: packet, pair or source
+// IDLE, KEEP      time for which a quiet clone is kept, and one of interest, which is captured before it goes
+// CAP             memory that one clone may change
 // BACKEND         qemu: clones are real machines, of images that are frozen; simulated: a small network stack each
 
 define($TELESCOPE 10.99.0.0/16,
        $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,
+       $IDLE 60s, $KEEP 600s, $CAP 64M,
        $BACKEND qemu, $MAP addresses.map, $POLICY policies/reflect.policy);
 
 tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
@@ -20,7 +23,7 @@ flows    :: FlowTable(TIMEOUT 300s);
 scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
 universe :: UniverseTagger(KEY $KEY);
 bind     :: Dispatcher(MAP $MAP);
-farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G);
+farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G, CAP $CAP, IDLE $IDLE, KEEP $KEEP);
 export   :: ExportPolicy(POLICY $POLICY);
 
 // From the Internet to a clone.

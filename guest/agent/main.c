@@ -63,8 +63,10 @@ int main(void) {
   for (uint32_t looks = 0;;) {
     uint32_t request = atomic_load_explicit(&box.request, memory_order_acquire);
     if (request != atomic_load_explicit(&box.answer, memory_order_relaxed)) {
+      // Before it is answered: after that the next letter may come, and this one would pass for its last.
+      uint32_t final = box.flags & FLAG_FINAL;
       serve(request);
-      if (box.flags & FLAG_FINAL) break;
+      if (final) break;
       looks = 0;
     }
     if (looks < PATIENCE) looks++;

@@ -87,11 +87,14 @@ void DropPrivileges(const Jail& jail) {
 
 // Never returns to what the launcher was doing, not even by an exception.
 [[noreturn]] void Become(const Jail& jail) noexcept {
-  // No terminal, no signal of the launcher's group, and the dispositions that programs expect.
+  // No terminal, no signal of the launcher's group, and the dispositions that programs expect. But a file
+  // that is full is an error like others, which a guest hears of from its disk, and no reason to end its
+  // machine.
   if (setsid() < 0) Give(jail, "making a session");
   sigset_t none;
   sigemptyset(&none);
-  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR)
+  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
+      signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
     Give(jail, "resetting signals");
   EnterGroups(jail);
   if (!MountProc()) Give(jail, "mounting /proc");

@@ -38,7 +38,14 @@ export function narrate(event: EngineEvent): string {
     case 'clone': {
       const reason = event.cause.clone > 0 ? ` because clone ${event.cause.clone} called it` : '';
       const plays = `plays ${formatAddress(event.address)} in universe ${event.universe}`;
-      return oneLine(`clone ${event.clone} (${event.image}) ${plays}${reason}, ready in ${duration(event.seconds)}`);
+      const ready = `ready in ${duration(event.seconds)} (${event.origin})`;
+      return oneLine(`clone ${event.clone} (${event.image}) ${plays}${reason}, ${ready}`);
+    }
+    case 'captured': {
+      const { clone, universe, address, why, path, outcome, reason } = event;
+      const who = clone === 0 ? `universe ${universe}` : `clone ${clone}, which played ${formatAddress(address)},`;
+      const what = path === undefined ? `could not be captured (${outcome}: ${reason})` : `is captured in ${path}`;
+      return oneLine(`${who} ${what}: it ${why}`);
     }
     case 'gone': {
       const part = `${formatAddress(event.address)} in universe ${event.universe}`;

@@ -1,19 +1,24 @@
 import { Accounts } from '../farm/accounts.js';
-import type { BackendListener, CloneBackend } from '../farm/backend.js';
+import type { BackendListener, CloneBackend, Death, Origin } from '../farm/backend.js';
 import { Bindings } from '../farm/bindings.js';
-import { Clones } from '../farm/clones.js';
+import { type Clones, ENDINGS } from '../farm/clones.js';
 import { Images } from '../farm/images.js';
 import { Inbound } from '../farm/inbound.js';
+import { Lifecycle } from '../farm/lifecycle.js';
 import { listClones, listUniverses } from '../farm/listing.js';
 import { Outbound } from '../farm/outbound.js';
 import { QemuBackend } from '../farm/qemu/backend.js';
+import { CAPTURING } from '../farm/retirement.js';
 import { SimulatedBackend } from '../farm/simulated/backend.js';
-import type { CloneRecord, Universe } from '../farm/universes.js';
+import { type CloneRecord, isUp, type Universe } from '../farm/universes.js';
 import { MTU } from '../farm/wire.js';
 import type { Batch } from '../packet/batch.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
 import { bytes, choice, configFile, count, seconds } from '../pipeline/values.js';
+
+/** Upper bounds of how long bindings take. */
+const SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 const spec = {
   summary: 'gives every address its own clone, made when its first packet arrives',
@@ -26,20 +31,39 @@ const spec = {
       'Where clones come from: real machines, or a small network stack each.',
     ),
     images: configFile('images', 'Folder with the profiles of simulated images. Real ones are in the state folder.'),
-    memory: bytes(2 * 2 ** 30, 'Memory that clones may use together, beyond their images.'),
+    memory: bytes(
+      2 * 2 ** 30,
+      'Memory that clones may change together. Before it is used up the least interesting go.',
+    ),
+    cap: bytes(64 * 2 ** 20, 'Memory that one clone may change. It is captured and ended when it has changed more.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
     universeClones: count(1000, 'Clones that one universe may have at once.', { min: 1 }),
     binding: count(256, 'Clones that may be in the making at once.', { min: 1, max: 4096 }),
     waiting: count(32, 'Packets that may wait for one clone in the making.', { min: 1, max: 1024 }),
+    quiet: seconds(2, 'Time without packets after which a clone is quiet: it may be given up for another.'),
     idle: seconds(60, 'Time after which a quiet clone of no interest is recycled.'),
     keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
     life: seconds(86_400, 'Time after which a clone is recycled in any case.'),
     interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
+    capture: choice(
+      ['on', 'off', 'always'],
+      'on',
+      'Whether clones of interest are captured: in a replay, of which each run would capture the same, only `always`.',
+    ),
+    captures: count(1000, 'Captures that the state folder may hold. When it is full no more are taken.'),
+    captureBytes: bytes(10 * 2 ** 30, 'Bytes that they may take.'),
+    record: bytes(2 ** 20, 'Bytes that are recorded of what goes over the wire of one clone.'),
+    recordMemory: bytes(256 * 2 ** 20, 'Memory that all recordings may take together.'),
+    machines: count(1000, 'Real machines that may play somebody at once, if CLONES is not less.', {
+      min: 1,
+      max: 20_000,
+    }),
     standby: count(8, 'Real machines of each image that stand by when little happens.'),
     standbyMost: count(32, 'And when much happens.'),
     builders: count(2, 'Real machines that are made at the same time.', { min: 1, max: 64 }),
     refill: count(20, 'Real machines made in a second while nobody waits for one.', { min: 1 }),
     overhead: bytes(192 * 2 ** 20, 'Memory that the process of a real machine may use beyond its image.'),
+    disk: bytes(2 ** 28, 'What a real machine may write to its disk, which is memory as well.'),
     latency: seconds(0, 'Time that a simulated clone takes to be ready.'),
   },
   drops: {
@@ -66,7 +90,12 @@ const spec = {
     clones: {
       kind: 'gauge',
       doc: 'clones by state',
-      label: { name: 'state', values: ['binding', 'live'] },
+      label: { name: 'state', values: ['standby', 'binding', 'live', 'quiet', 'captured'] },
+    },
+    standby: {
+      kind: 'gauge',
+      doc: 'machines that should stand by, and that are in the making',
+      label: { name: 'kind', values: ['target', 'making'] },
     },
     universes: { kind: 'gauge', doc: 'universes that exist' },
     pool_bytes: {
@@ -74,17 +103,29 @@ const spec = {
       doc: 'memory of the clone pool',
       label: { name: 'kind', values: ['reference', 'delta', 'tables'] },
     },
+    recorded_bytes: { kind: 'gauge', doc: 'memory that recordings of what clones said take' },
     clones_made: { kind: 'counter', doc: 'clones made' },
     clones_ended: {
       kind: 'counter',
       doc: 'clones ended, by why',
-      label: { name: 'reason', values: ['recycled', 'pressure', 'failed', 'died'] },
+      label: { name: 'reason', values: ENDINGS },
     },
-    bind_seconds: {
+    captures: {
+      kind: 'counter',
+      doc: 'clones and universes of interest, by what became of their capture',
+      label: { name: 'outcome', values: ['captured', 'full', 'busy', 'failed'] },
+    },
+    ready_seconds: {
       kind: 'histogram',
-      doc: 'time from the first packet for an address until a step of its binding is done',
-      label: { name: 'step', values: ['ready', 'reply'] },
-      buckets: [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      doc: 'time from the first packet for an address until its clone runs',
+      label: { name: 'origin', values: ['warm', 'cold'] },
+      buckets: SECONDS,
+    },
+    reply_seconds: {
+      kind: 'histogram',
+      doc: 'time from the first packet for an address until its clone sends the first one',
+      label: { name: 'origin', values: ['warm', 'cold'] },
+      buckets: SECONDS,
     },
   },
   handlers: {
@@ -106,9 +147,10 @@ const ROUND = 1;
  * translates between that and the clone's.
  *
  * Clones that nothing of interest happened to are recycled when they have been quiet for IDLE; those that opened
- * connections, changed much memory, or are part of a chain are kept for KEEP. When there is no room the least
- * interesting one goes first. An infection that scans makes clones of interest without end, so a universe has at most
- * UNIVERSE_CLONES; and none lives longer than LIFE, however busy it is.
+ * connections, changed much memory, run or listen on what their image does not, or are part of a chain are kept for KEEP,
+ * and captured before they go: see docs/captures.md. When there is no room the least interesting one goes first. An
+ * infection that scans makes clones of interest without end, so a universe has at most UNIVERSE_CLONES; and none lives
+ * longer than LIFE, however busy it is.
  *
  * @example
  *   FromDump(in.pcap) -> UniverseTagger -> Dispatcher(MAP addresses.map)
@@ -117,6 +159,7 @@ const ROUND = 1;
 export class CloneFarm extends Element<typeof spec> implements BackendListener {
   static readonly spec = spec;
   private readonly backend: CloneBackend;
+  private readonly life: Lifecycle;
   protected readonly clones: Clones;
   private readonly accounts: Accounts;
   private readonly bindings: Bindings;
@@ -124,21 +167,34 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   private readonly outbound: Outbound;
   /** When a clone was asked for, by the wall, until its first reply is seen. */
   private readonly asked = new Map<number, number>();
+  /** Clones that have been ready, and have not replied, and had to be made from nothing. */
+  private readonly cold = new Set<number>();
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { packets, config, drops } = this;
+    const { packets, config, drops, services } = this;
+    const { clock } = services;
     const backend = this.makeBackend();
     this.backend = backend;
     this.accounts = new Accounts(backend);
-    this.clones = new Clones(this.services, backend, {
-      policy: config,
-      limit: config.clones,
+    const capturing = config.capture === 'always' || (config.capture === 'on' && !clock.virtual);
+    this.life = new Lifecycle({
+      ...config,
+      ...{ services, backend, policy: config, clones: this.most },
+      captures: capturing
+        ? {
+            quota: { captures: config.captures, bytes: config.captureBytes },
+            recordings: { each: config.record, all: config.recordMemory },
+          }
+        : undefined,
       onEnd: (clone, ending) => {
         this.asked.delete(clone.id);
+        this.cold.delete(clone.id);
         this.metrics.clones_ended[ending].add(1);
       },
+      onCapture: (outcome) => this.metrics.captures[outcome].add(1),
     });
+    this.clones = this.life.clones;
     this.bindings = new Bindings(packets, {
       clones: config.binding,
       waiting: config.waiting,
@@ -149,27 +205,35 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         else this.clones.end(clone, 'failed', failure);
       },
     });
-    this.inbound = new Inbound(packets, backend, drops);
+    this.inbound = new Inbound(packets, backend, drops, clock);
     this.outbound = new Outbound({
       packets,
       backend,
       drops,
+      clock,
       cloneOf: (id) => this.clones.get(id),
       isMaking: (clone) => this.bindings.isMaking(clone),
       admit: (clone, row) => this.admit(clone, row),
     });
   }
 
+  /** Clones that may exist at once. */
+  private get most(): number {
+    const { backend, clones, machines } = this.config;
+    return backend === 'qemu' ? Math.min(clones, machines) : clones;
+  }
+
   protected makeBackend(): CloneBackend {
-    const { services } = this;
-    const { backend, images, memory, clones, latency, overhead, standby, standbyMost, builders, refill } = this.config;
+    const { services, most } = this;
+    const { backend, images, memory, latency, overhead, disk, standby, standbyMost, builders, refill } = this.config;
     if (backend === 'qemu') {
       return new QemuBackend({
         services,
         state: services.state,
-        machines: clones + standbyMost + builders,
+        machines: most + CAPTURING + standbyMost + builders,
         standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
         overhead,
+        disk,
         warn: (message) => services.event({ kind: 'warning', element: this.name, message }),
       });
     }
@@ -177,21 +241,23 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       services,
       folder: images,
       memoryBudget: memory,
-      maxClones: clones,
+      maxClones: most + CAPTURING,
       latency,
     });
   }
 
   override async start(): Promise<void> {
     await this.backend.start(this, this.services.shared(Images).all);
+    await this.life.start();
     this.services.clock.every(ROUND, () => {
-      this.clones.recycle();
+      this.life.round();
       this.accounts.refresh(this.clones);
       this.measure();
     });
   }
 
   override async stop(): Promise<void> {
+    await this.life.stop();
     await this.backend.stop();
   }
 
@@ -208,7 +274,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       else if (packets.length[row]! > MTU) this.drops['too-big'].add(row);
       else {
         const clone = universe.clones.get(packets.dst[row]!) ?? this.bind(universe, row);
-        if (clone?.state === 'live') this.deliver(clone, row);
+        if (clone && isUp(clone)) this.deliver(clone, row);
         else if (clone) this.wait(clone, row);
       }
     }
@@ -249,7 +315,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   private deliver(clone: CloneRecord, row: number): void {
-    clone.active = this.now();
+    this.clones.touch(clone);
     this.inbound.add(clone, row);
   }
 
@@ -267,21 +333,23 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     packets.sec[row] = now;
     packets.nsec[row] = (now % 1) * 1e9;
     packets.universe[row] = clone.universe.id;
-    clone.active = now;
+    this.clones.touch(clone);
     const asked = this.asked.get(clone.id);
     if (asked !== undefined) {
-      this.metrics.bind_seconds.reply.observe((performance.now() - asked) / 1000);
+      const origin = this.cold.delete(clone.id) ? 'cold' : 'warm';
+      this.metrics.reply_seconds[origin].observe((performance.now() - asked) / 1000);
       this.asked.delete(clone.id);
     }
     this.out.out.add(row);
   }
 
-  ready(id: number): void {
+  ready(id: number, origin: Origin): void {
     const clone = this.clones.get(id);
     if (!clone) return;
     this.bindings.outcome(clone);
     const took = (performance.now() - (this.asked.get(id) ?? performance.now())) / 1000;
-    this.metrics.bind_seconds.ready.observe(took);
+    this.metrics.ready_seconds[origin].observe(took);
+    if (origin === 'cold') this.cold.add(id);
     this.services.event({
       kind: 'clone',
       clone: id,
@@ -290,6 +358,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       image: this.clones.imageOf(clone),
       cause: { source: clone.parent?.address ?? clone.universe.source, clone: clone.parent?.id ?? 0 },
       depth: clone.depth,
+      origin,
       seconds: took,
     });
     this.services.wake();
@@ -301,26 +370,38 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     this.services.wake();
   }
 
-  gone(id: number, reason: string): void {
+  gone(id: number, reason: string, how: Death): void {
     const clone = this.clones.get(id);
     // What waits for it is dropped first.
     if (clone?.state === 'binding') this.failed(id, reason);
-    else if (clone) this.clones.end(clone, 'died', reason);
+    else if (clone) this.clones.end(clone, how, reason);
   }
 
   private measure(): void {
-    const memory = this.backend.memory();
-    for (const kind of ['reference', 'delta', 'tables'] as const) this.metrics.pool_bytes[kind].set(memory[kind]);
-    this.metrics.clones.binding.set(this.bindings.size);
-    this.metrics.clones.live.set(this.clones.size - this.bindings.size);
-    this.metrics.universes.set(this.clones.universes.size);
+    const { metrics, backend, clones, life } = this;
+    const memory = backend.memory();
+    for (const kind of ['reference', 'delta', 'tables'] as const) metrics.pool_bytes[kind].set(memory[kind]);
+    const stock = backend.stock?.();
+    for (const kind of ['target', 'making'] as const) metrics.standby[kind].set(stock?.[kind] ?? 0);
+    const states = { binding: 0, live: 0, quiet: 0, captured: life.retirement.size, gone: 0 };
+    for (const { state } of clones) states[state]++;
+    for (const state of ['binding', 'live', 'quiet', 'captured'] as const) metrics.clones[state].set(states[state]);
+    metrics.clones.standby.set(stock?.ready ?? 0);
+    metrics.universes.set(clones.universes.size);
+    metrics.recorded_bytes.set(life.recordings.bytes);
   }
 
   override handlers() {
-    const delta = (id: number) => this.backend.delta(id);
+    const { clones, life, backend, accounts } = this;
+    const tell = {
+      imageOf: (clone: CloneRecord) => clones.imageOf(clone),
+      delta: (id: number) => backend.delta(id),
+      pid: (id: number) => backend.pid?.(id),
+      account: (id: number) => accounts.get(id),
+    };
     return {
-      clones: { read: () => listClones(this.clones, delta, (id) => this.accounts.get(id)) },
-      universes: { read: () => listUniverses(this.clones) },
+      clones: { read: () => listClones([...clones, ...life.retirement], tell) },
+      universes: { read: () => listUniverses(clones.universes) },
     };
   }
 }

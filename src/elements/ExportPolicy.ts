@@ -5,7 +5,7 @@ import { isReply } from '../farm/policy/facts.js';
 import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
 import { Policy, readPolicy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
-import { Universes } from '../farm/universes.js';
+import { noteVerdict, Universes } from '../farm/universes.js';
 import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
@@ -207,7 +207,10 @@ export class ExportPolicy extends Element<typeof spec> {
     this.counts.set(step.rule.place, (this.counts.get(step.rule.place) ?? 0) + 1);
     this.metrics.decisions[step.action.verdict].add(1);
     const reply = isReply(packets.flowState[row]!);
-    if (!reply && first && clone) clone.opened++;
+    if (!reply && first && clone) {
+      clone.opened++;
+      noteVerdict(clone, step.rule.place, step.action.verdict);
+    }
     if (!reply || over) this.tell(row, outcome);
     return true;
   }

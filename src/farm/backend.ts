@@ -1,4 +1,6 @@
 import type { Packets } from '../packet/packets.js';
+import type { DeltaSource } from './delta.js';
+import type { AgentReport, Baseline } from './interest.js';
 
 /** What makes one clone differ from all others of its image. */
 export interface Identity {
@@ -14,14 +16,17 @@ export interface Identity {
 /** Whether a clone was there before it was asked for. */
 export type Origin = 'warm' | 'cold';
 
+/** How a live clone can end by itself: it is gone, or is there and does not answer. */
+export type Death = 'died' | 'hung';
+
 /** What a backend reports, always between turns or in `collect`, never from within `request` or `deliver`. */
 export interface BackendListener {
   /** The clone runs and takes frames. It stood by (`warm`), or had to be made from nothing. */
   ready(id: number, origin: Origin): void;
   /** It could not be made, and why. */
   failed(id: number, reason: string): void;
-  /** A live clone ended by itself, and why. */
-  gone(id: number, reason: string): void;
+  /** A live clone ended by itself, and why. It is still to be destroyed. */
+  gone(id: number, reason: string, how: Death): void;
 }
 
 /** What one clone costs, in bytes. */
@@ -34,6 +39,26 @@ export interface CloneAccount {
   readonly overhead: number;
   /** What it has written to its disk. */
   readonly disk: number;
+}
+
+/** A clone that holds still and is cut off, to be captured. What it does not have is left out. */
+export interface Captive {
+  readonly memory?: DeltaSource;
+  /** Descriptor of its disk's overlay. */
+  readonly disk?: number;
+  /** What its agent said at last. */
+  readonly report?: AgentReport;
+  readonly account?: CloneAccount;
+  /** Gives back what is held for the capture. The clone is to be destroyed apart from that, before or after. */
+  release(): void;
+}
+
+/** Clones that are made ahead. */
+export interface Stock {
+  readonly ready: number;
+  readonly making: number;
+  /** How many should be ready. */
+  readonly target: number;
 }
 
 /** Bytes of memory in use. */
@@ -78,9 +103,22 @@ export interface CloneBackend {
   readonly busy: boolean;
   /** Bytes in which a clone differs from its image. */
   delta(id: number): number;
+  /** The process that is a clone, if it is one of its own. */
+  pid?(id: number): number | undefined;
   /** What a clone costs in all; slow, so ask for a few at a time. Undefined if it is not known. */
   account?(id: number): CloneAccount | undefined;
   memory(): PoolMemory;
+  /** Left out: none are made ahead. */
+  stock?(): Stock;
+  /** What an image is like by itself, if that is known. */
+  baseline?(image: number): Omit<Baseline, 'allowance'> | undefined;
+  /** Asks the agent in a clone what listens and runs there. Undefined if it has none. Rejects if it does not answer. */
+  report?(id: number): Promise<AgentReport> | undefined;
+  /**
+   * Makes a clone hold still, for good. Its wire is cut at once; whether it then dies is not reported any more. Rejects if
+   * it does not hold still in a bounded time, and why; it may be destroyed meanwhile.
+   */
+  hold?(id: number): Promise<Captive>;
   /** Ends a clone, ready or not. Its memory is free again and nothing of it remains. */
   destroy(id: number): void;
   stop(): Promise<void>;

@@ -75,6 +75,11 @@ export const writeReport = ({ listen, processes }: AgentReport) => ({
   processes: Object.fromEntries(processes),
 });
 
+export const readReport = ({ listen, processes }: ReturnType<typeof writeReport>): AgentReport => ({
+  listen: new Set(listen),
+  processes: new Map(Object.entries(processes)),
+});
+
 /** @throws {Error} that names the file, if it is missing or not the record of a capture */
 export async function readCapture(folder: string): Promise<CaptureRecord> {
   const path = join(folder, 'capture.json');

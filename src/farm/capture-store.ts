@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CapturedFile, CaptureFacts, CaptureRecord } from './capture-record.js';
@@ -56,10 +57,9 @@ export class CaptureStore {
     this.quota = quota;
   }
 
-  /** Makes the folder, and removes what a process that ended in the midst of a capture left there. */
+  /** Removes what a process that ended in the midst of a capture left in the folder. The first capture makes it. */
   async open(): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.folder)) {
+    for (const { name } of await list(this.folder)) {
       const pid = Number(PART.exec(name)?.[1]);
       if (pid > 0 && (pid === process.pid || !isAlive(pid))) await rm(join(this.folder, name), { recursive: true });
     }
@@ -94,6 +94,7 @@ export class CaptureStore {
   private async take(capture: NewCapture): Promise<CaptureOutcome> {
     const part = join(this.folder, `${capture.name}.${process.pid}.part`);
     try {
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
       const reason = await this.fullness(capture.size());
       if (reason !== undefined) return { kind: 'full', reason };
       await mkdir(part, { mode: 0o700 });
@@ -149,10 +150,20 @@ async function writeFile(path: string, chunks: Iterable<Uint8Array>): Promise<vo
   }
 }
 
+/** What is in a folder: nothing if it does not exist. */
+async function list(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** The folders in a folder, and the bytes on the disk of all files in and below it. */
 async function measure(folder: string): Promise<{ captures: number; bytes: number }> {
   let [captures, bytes] = [0, 0];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  for (const entry of await list(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
       captures++;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { formatAddress } from '../packet/address.js';
 import type { CloneAccount } from './backend.js';
-import { type CaptureFacts, type RuleCount, type TreeNode, writeReport } from './capture-record.js';
+import { type CaptureFacts, type TreeNode, writeReport } from './capture-record.js';
 import type { CaptureOutcome, CaptureStore } from './capture-store.js';
 import { type DeltaSource, exportDelta } from './delta.js';
 import { bytesOf } from './delta-file.js';
@@ -25,7 +25,6 @@ export interface CapturedClone {
   /** Descriptor of its disk's overlay. It stays the caller's. */
   readonly disk?: number;
   readonly recording?: Recording;
-  readonly verdicts?: readonly RuleCount[];
   readonly report?: AgentReport;
   readonly account?: CloneAccount;
 }
@@ -44,8 +43,9 @@ export interface CapturedUniverse {
 /** Names of the files of a capture. */
 export const FILES = { memory: 'memory.delta', disk: 'disk.delta', traffic: 'traffic.pcapng' } as const;
 
-/** Bytes that capture.json may take. */
+/** Bytes that capture.json may take, without the tree; and a clone in the tree. */
 const RECORD = 256 * 1024;
+const NODE = 256;
 /** Bytes that pcapng adds to a frame, over what its recording takes. */
 const BLOCK = 40;
 
@@ -54,7 +54,7 @@ export function treeOf({ clones }: Universe, image: (clone: CloneRecord) => stri
   return [...clones.values()].map((clone) => nodeOf(clone, image(clone)));
 }
 
-function nodeOf({ id, address, parent, depth, born, state, opened }: CloneRecord, image: string): TreeNode {
+export function nodeOf({ id, address, parent, depth, born, state, opened }: CloneRecord, image: string): TreeNode {
   return {
     clone: id,
     address: formatAddress(address),
@@ -78,6 +78,7 @@ export function captureClone(store: CaptureStore, subject: CapturedClone): Promi
     name: `${compact(now)}-u${universe.id}-c${id}-${formatAddress(address)}`,
     size: () =>
       RECORD +
+      subject.tree.length * NODE +
       (memory ? bytesOf(memory.dirtyRanges()) : 0) +
       (disk === undefined ? 0 : allocated(disk)) +
       trafficBytes(recording ? [recording] : []),
@@ -104,7 +105,7 @@ export function captureClone(store: CaptureStore, subject: CapturedClone): Promi
         image: { name: image, sha256, size: memory?.size ?? null },
         memory: exported ?? null,
         traffic: trafficOf(recording ? [recording] : []),
-        verdicts: subject.verdicts ?? [],
+        verdicts: [...(clone.verdicts?.values() ?? [])],
         report: report ? writeReport(report) : null,
         account: subject.account ?? null,
       };
@@ -114,11 +115,11 @@ export function captureClone(store: CaptureStore, subject: CapturedClone): Promi
 
 /** Writes the traffic of all clones of a universe into one file, in the order of time. */
 export function captureUniverse(store: CaptureStore, subject: CapturedUniverse): Promise<CaptureOutcome> {
-  const { universe, wires, now } = subject;
+  const { universe, wires, tree, now } = subject;
   const recordings = wires.map(({ recording }) => recording);
   return store.add({
     name: `${compact(now)}-u${universe.id}`,
-    size: () => RECORD + trafficBytes(recordings),
+    size: () => RECORD + tree.length * NODE + trafficBytes(recordings),
     fill: async (folder) => {
       await folder.write(FILES.traffic, pcapng(wires, subject.reason));
       return {

@@ -2,50 +2,47 @@ import { createHash } from 'node:crypto';
 import type { Services } from '../pipeline/element.js';
 import type { CloneBackend, Identity } from './backend.js';
 import { Images } from './images.js';
-import { leastInteresting, mayGo, type RecyclingPolicy } from './recycling.js';
+import type { Recording } from './recording.js';
 import { type CloneRecord, type Universe, Universes } from './universes.js';
 import { cloneMac } from './wire.js';
 
-/** Seconds a clone must have been quiet before it may be given up for another. */
-const QUIET = 1;
-
-/** Clones that one look finds to give up, and the seconds between two looks. */
-const CANDIDATES = 256;
-const LOOK = 0.05;
-
-/** Which way a clone ended: the values of the metric. */
-export type Ending = 'recycled' | 'pressure' | 'failed' | 'died';
-
 /**
- * The life of clones, from the packet that calls for one to its end. Bounded by `limit`; when that is reached the
- * least interesting quiet clone is given up.
+ * Which way a clone ended: the values of the metric. `cap`: it changed more memory than one may; `hung`: it was there and
+ * did not answer; `stopped`: the gateway was.
  */
+export const ENDINGS = ['recycled', 'pressure', 'cap', 'failed', 'died', 'hung', 'stopped'] as const;
+
+export type Ending = (typeof ENDINGS)[number];
+
+export interface ClonesOptions {
+  /** Clones that may exist at once. */
+  readonly limit: number;
+  /** Gives up a clone for another. False if none can be. */
+  makeRoom(): boolean;
+  /** A recording for a new clone, if there is to be one. */
+  record(): Recording | undefined;
+  /** Takes a clone that has been taken out of its universe. */
+  retire(clone: CloneRecord, ending: Ending, reason: string): void;
+  /** Takes a universe that has no clones any more. */
+  close(universe: Universe): void;
+}
+
+/** The clones of the world: those that an address of a universe leads to. */
 export class Clones {
   readonly universes: Universes;
   private readonly services: Services;
   private readonly backend: CloneBackend;
   private readonly images: Images;
-  private readonly policy: RecyclingPolicy;
-  private readonly limit: number;
-  private readonly onEnd: (clone: CloneRecord, ending: Ending) => void;
+  private readonly options: ClonesOptions;
   private readonly records = new Map<number, CloneRecord>();
   private last = 0;
-  /** Clones to give up, the first of them last; and when to look for others, since all must be looked at for that. */
-  private candidates: CloneRecord[] = [];
-  private lookAgain = 0;
 
-  constructor(
-    services: Services,
-    backend: CloneBackend,
-    options: { policy: RecyclingPolicy; limit: number; onEnd(clone: CloneRecord, ending: Ending): void },
-  ) {
+  constructor(services: Services, backend: CloneBackend, options: ClonesOptions) {
     this.services = services;
     this.universes = services.shared(Universes);
     this.images = services.shared(Images);
     this.backend = backend;
-    this.policy = options.policy;
-    this.limit = options.limit;
-    this.onEnd = options.onEnd;
+    this.options = options;
   }
 
   get(id: number): CloneRecord | undefined {
@@ -68,7 +65,8 @@ export class Clones {
   create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
     const id = this.nextId();
     const { now } = this.services.clock;
-    const { backend } = this;
+    const { backend, options } = this;
+    const recording = options.record();
     const clone: CloneRecord = {
       id,
       universe,
@@ -82,10 +80,11 @@ export class Clones {
       state: 'binding',
       active: now,
       opened: 0,
+      ...(recording && { recording }),
     };
     // Before room is made, so that its universe does not end with another clone that goes.
     universe.clones.set(address, clone);
-    if (this.records.size >= this.limit && !this.makeRoom()) {
+    if (this.records.size >= options.limit && !options.makeRoom()) {
       universe.clones.delete(address);
       return undefined;
     }
@@ -95,27 +94,21 @@ export class Clones {
     return clone;
   }
 
-  /** Ends a clone, and its universe if it was the last one in it. */
-  end(clone: CloneRecord, ending: Ending, reason: string): void {
-    if (clone.state === 'gone') return;
-    const { universe } = clone;
-    clone.state = 'gone';
-    this.backend.destroy(clone.id);
-    this.records.delete(clone.id);
-    universe.clones.delete(clone.address);
-    if (universe.clones.size === 0) this.universes.close(universe);
-    this.onEnd(clone, ending);
-    this.services.event({ kind: 'gone', clone: clone.id, universe: universe.id, address: clone.address, reason });
+  /** Something comes from a clone, or goes to it. */
+  touch(clone: CloneRecord): void {
+    clone.active = this.services.clock.now;
+    if (clone.state === 'quiet') clone.state = 'live';
   }
 
-  /** Recycles every clone whose time has come. */
-  recycle(): void {
-    const { now } = this.services.clock;
-    for (const clone of this.records.values()) {
-      if (now - clone.active < this.policy.idle && now - clone.born < this.policy.life) continue;
-      const reason = mayGo(clone, this.backend.delta(clone.id), now, this.policy);
-      if (reason) this.end(clone, 'recycled', reason);
-    }
+  /** Takes a clone out of the world, and ends its universe if it was the last one in it. Its address is free at once. */
+  end(clone: CloneRecord, ending: Ending, reason: string): void {
+    if (!this.records.delete(clone.id)) return;
+    const { universe } = clone;
+    universe.clones.delete(clone.address);
+    this.options.retire(clone, ending, reason);
+    if (universe.clones.size > 0) return;
+    this.universes.close(universe);
+    this.options.close(universe);
   }
 
   /** A number that no clone has: packets have 32 bits for it. */
@@ -123,21 +116,6 @@ export class Clones {
     do this.last = (this.last + 1) >>> 0 || 1;
     while (this.records.has(this.last));
     return this.last;
-  }
-
-  private makeRoom(): boolean {
-    const { now } = this.services.clock;
-    if (this.candidates.length === 0 && now >= this.lookAgain) {
-      const delta = (clone: CloneRecord) => this.backend.delta(clone.id);
-      this.candidates = leastInteresting(this.records.values(), delta, now, QUIET, this.policy, CANDIDATES);
-      this.lookAgain = now + LOOK;
-    }
-    for (let victim = this.candidates.pop(); victim; victim = this.candidates.pop()) {
-      if (victim.state !== 'live' || now - victim.active < QUIET) continue;
-      this.end(victim, 'pressure', 'room was needed');
-      return true;
-    }
-    return false;
   }
 
   /** Everything about a clone that tells it from others follows from the seed, its number and its address. */

@@ -29,10 +29,10 @@ const ENTRIES = 256;
 /** Names that a reason lists. */
 const NAMED = 8;
 
-const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
 /** Depth from which on a universe is a chain: a clone called for another. */
-const CHAIN = 2;
+export const CHAIN = 2;
 
 /** In what a clone differs from what its image is like by itself, each in words with the figures. Empty if in nothing. */
 export function changes({ opened, depth, delta, report }: CloneState, baseline: Baseline): string[] {

@@ -1,6 +1,6 @@
 import { formatAddress } from '../packet/address.js';
 import type { CloneAccount } from './backend.js';
-import type { Clones } from './clones.js';
+import type { CloneRecord, Universe } from './universes.js';
 
 /** A clone as it is told to people and programs. Times are ISO 8601. */
 export interface CloneLine {
@@ -9,6 +9,8 @@ export interface CloneLine {
   readonly address: string;
   readonly image: string;
   readonly state: string;
+  /** Its process, null if it has none of its own. */
+  readonly pid: number | null;
   readonly depth: number;
   /** The clone that called for it; null if it was contacted from outside. */
   readonly parent: number | null;
@@ -33,26 +35,31 @@ export interface UniverseLine {
   readonly depth: number;
 }
 
-/** All clones, a JSON object a line. Accounts are slow to get: `account` tells what is known already. */
+/** Clones, a JSON object a line. Accounts are slow to get: `account` tells what is known already. */
 export function listClones(
-  clones: Clones,
-  delta: (id: number) => number,
-  account: (id: number) => CloneAccount | undefined = () => undefined,
+  clones: Iterable<CloneRecord>,
+  tell: {
+    imageOf(clone: CloneRecord): string;
+    delta(id: number): number;
+    pid(id: number): number | undefined;
+    account(id: number): CloneAccount | undefined;
+  },
 ): string {
   return lines(clones, (clone): CloneLine => {
-    const known = account(clone.id);
+    const known = tell.account(clone.id);
     return {
       clone: clone.id,
       universe: clone.universe.id,
       address: formatAddress(clone.address),
-      image: clones.imageOf(clone),
+      image: tell.imageOf(clone),
       state: clone.state,
+      pid: tell.pid(clone.id) ?? null,
       depth: clone.depth,
       parent: clone.parent?.id ?? null,
       born: iso(clone.born),
       active: iso(clone.active),
       opened: clone.opened,
-      delta: delta(clone.id),
+      delta: tell.delta(clone.id),
       pss: known?.pss ?? null,
       overhead: known?.overhead ?? null,
       disk: known?.disk ?? null,
@@ -61,7 +68,7 @@ export function listClones(
 }
 
 /** All universes, a JSON object a line. */
-export function listUniverses({ universes }: Pick<Clones, 'universes'>): string {
+export function listUniverses(universes: Iterable<Universe>): string {
   return lines(
     universes,
     ({ id, source, target, born, clones, depth }): UniverseLine => ({

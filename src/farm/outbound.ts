@@ -29,6 +29,7 @@ export interface OutboundOptions {
   readonly packets: Packets;
   readonly backend: CloneBackend;
   readonly drops: OutboundDrops;
+  readonly clock: { readonly now: number };
   /** The clone of this number, undefined if it is gone. */
   cloneOf(id: number): CloneRecord | undefined;
   /** Whether a clone is still in the making. */
@@ -55,10 +56,11 @@ export class Outbound {
 
   /** Brings in at most max frames. */
   collect(max: number): void {
-    const { packets, backend, drops, cloneOf } = this.options;
+    const { packets, backend, drops, clock, cloneOf } = this.options;
     const taken = backend.collect(packets, max);
     for (let row = packets.used - taken; row < packets.used; row++) {
       const clone = cloneOf(packets.clone[row]!);
+      clone?.recording?.add(packets, row, 'out', clock.now);
       if (!clone) drops.gone.add(row);
       else if (packets.length[row]! > ETHERNET + MTU) drops['too-big'].add(row);
       else this.sort(clone, row);
@@ -90,13 +92,14 @@ export class Outbound {
 
   /** Sends answers on the wires that they were asked for on. */
   private answer(): void {
-    const { packets, backend, drops } = this.options;
+    const { packets, backend, drops, clock, cloneOf } = this.options;
     const { rows, count } = this.answers;
     if (count === 0) return;
     this.answers.clear();
     const accepted = backend.deliver(packets, rows, count);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
+      if (i < accepted) cloneOf(packets.clone[row]!)?.recording?.add(packets, row, 'in', clock.now);
       if (i >= accepted) drops.busy.add(row);
       else drops[etherType(packets, row) === ETHERTYPE.arp ? 'arp' : 'dhcp'].add(row);
     }

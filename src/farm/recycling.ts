@@ -1,5 +1,5 @@
 import { type AgentReport, type Baseline, changes } from './interest.js';
-import type { CloneRecord } from './universes.js';
+import { type CloneRecord, isUp } from './universes.js';
 
 export interface RecyclingPolicy {
   /** Seconds after which a clone that did nothing of interest is recycled. */
@@ -29,7 +29,7 @@ export function interest(clone: CloneRecord, delta: number, policy: RecyclingPol
 /** Why a clone may go now, undefined if it stays. */
 export function mayGo(clone: CloneRecord, delta: number, now: number, policy: RecyclingPolicy): string | undefined {
   const quiet = now - clone.active;
-  if (clone.state !== 'live') return undefined;
+  if (!isUp(clone)) return undefined;
   if (now - clone.born >= policy.life) return 'it has lived long enough';
   if (quiet < policy.idle) return undefined;
   const reason = interest(clone, delta, policy);
@@ -51,7 +51,7 @@ export function leastInteresting(
 ): CloneRecord[] {
   const ranked: { clone: CloneRecord; rank: number }[] = [];
   for (const clone of clones) {
-    if (clone.state !== 'live' || now - clone.active < quiet) continue;
+    if (!isUp(clone) || now - clone.active < quiet) continue;
     const rank = clone.active + (interest(clone, delta(clone), policy) === undefined ? 0 : 1e12);
     ranked.push({ clone, rank });
   }

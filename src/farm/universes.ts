@@ -1,4 +1,12 @@
 import type { Services } from '../pipeline/element.js';
+import type { RuleCount } from './capture-record.js';
+import type { Recording } from './recording.js';
+
+/**
+ * `binding`: asked for, and not ready. `live`: packets come and go. `quiet`: none have for a while. `captured`: it holds
+ * still and is being captured; its address is another's. `gone`.
+ */
+export type CloneState = 'binding' | 'live' | 'quiet' | 'captured' | 'gone';
 
 /** One running (or starting) machine, and why it exists. */
 export interface CloneRecord {
@@ -17,11 +25,29 @@ export interface CloneRecord {
   readonly depth: number;
   /** When the first packet asked for it, by the engine's clock. */
   readonly born: number;
-  state: 'binding' | 'live' | 'gone';
+  state: CloneState;
   /** When a packet last came or went. */
   active: number;
   /** Flows it opened by itself. */
   opened: number;
+  /** What policy decided about these, by rule and verdict. Undefined until it did. */
+  verdicts?: Map<string, RuleCount>;
+  /** What goes over its wire, if that is recorded. */
+  readonly recording?: Recording;
+}
+
+/** Rules that are counted for one clone. */
+const RULES = 256;
+
+/** Whether packets can be delivered to a clone. */
+export const isUp = ({ state }: Pick<CloneRecord, 'state'>): boolean => state === 'live' || state === 'quiet';
+
+/** Notes what policy decided about a flow that a clone opened. */
+export function noteVerdict(clone: CloneRecord, rule: string, verdict: string): void {
+  clone.verdicts ??= new Map();
+  const key = `${rule} ${verdict}`;
+  const { flows } = clone.verdicts.get(key) ?? { flows: 0 };
+  if (flows > 0 || clone.verdicts.size < RULES) clone.verdicts.set(key, { rule, verdict, flows: flows + 1 });
 }
 
 /** What a universe is to the outside: closed to all but its root, open to several influences, or shared by strangers. */

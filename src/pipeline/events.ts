@@ -11,13 +11,29 @@ export type EngineEvent =
       readonly cause: { readonly source: number; readonly clone: number };
       /** 1 if it was contacted from outside, else one more than that of the clone that called. */
       readonly depth: number;
+      /** Whether it stood by, or had to be made from nothing. */
+      readonly origin: 'warm' | 'cold';
       readonly seconds: number;
+    }
+  | {
+      readonly kind: 'captured';
+      /** 0 if it is a universe that was to be captured; the address is then that of its first clone. */
+      readonly clone: number;
+      readonly universe: number;
+      readonly address: number;
+      /** Why it was to be captured, and how that went: `captured` has a path, all else a reason. */
+      readonly why: string;
+      readonly outcome: string;
+      readonly path?: string;
+      readonly reason?: string;
     }
   | {
       readonly kind: 'gone';
       readonly clone: number;
       readonly universe: number;
       readonly address: number;
+      /** Which way it ended, in a word. */
+      readonly ending: string;
       readonly reason: string;
     }
   | {

@@ -14,6 +14,10 @@ export interface ToldEvent {
   readonly cause?: { readonly source: string; readonly clone: number };
   readonly verdict?: string;
   readonly message?: string;
+  readonly outcome?: string;
+  readonly path?: string;
+  readonly ending?: string;
+  readonly reason?: string;
 }
 
 /** `potemkin run` in the gateway's namespace of a lab, with the control plane outside. */

@@ -49,7 +49,7 @@ async function start(t: Test, ...args: string[]) {
 }
 
 t.test('machines in trouble are replaced, and harm no others', { skip }, async (t) => {
-  const { lab, gateway } = await start(t);
+  const { lab, gateway } = await start(t, '-D', 'CAP=16M');
   const neighbour = '10.99.60.1';
   t.ok(await fetches(lab, neighbour));
 
@@ -73,9 +73,10 @@ t.test('machines in trouble are replaced, and harm no others', { skip }, async (
 
   await t.test('one that fills its memory', async (t) => {
     const address = '10.99.60.4';
-    await ssh(lab, address, 'nohup tail /dev/zero > /dev/null 2>&1 &').catch(() => 'it may be gone already');
+    const fill = 'cat /dev/zero > /dev/shm/x; cat /dev/zero > /root/x';
+    await ssh(lab, address, fill).catch(() => 'it may be gone already');
     await until('the end of the clone', () => goneOf(gateway, address).length > 0);
-    t.match(goneOf(gateway, address)[0], { reason: /memory/ });
+    t.match(goneOf(gateway, address)[0], { ending: 'cap', reason: /memory, beyond CAP/ });
     t.ok(await fetches(lab, address), 'the address is played anew');
   });
 
@@ -110,12 +111,24 @@ t.test('a full disk costs a capture, and nothing else', { skip }, async (t) => {
   mkdirSync(captures);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', captures]);
   t.teardown(() => execFileSync('umount', [captures]));
-  const gateway = await Gateway.start(t, lab, farm, '--state', state, '-D', 'TARGETS=0', '-D', 'KEEP=1s', '-D', 'IDLE=1s');
+  const gateway = await Gateway.start(
+    t,
+    lab,
+    farm,
+    '--state',
+    state,
+    '-D',
+    'TARGETS=0',
+    '-D',
+    'KEEP=1s',
+    '-D',
+    'IDLE=1s',
+  );
   const address = '10.99.62.1';
   await ssh(lab, address, 'nc -w 1 10.99.62.2 7 < /dev/null; true');
   await until('the end of the clone', () => goneOf(gateway, address).length > 0);
-  const told = gateway.events.filter(({ message }) => /no space|ENOSPC|full/i.test(message ?? ''));
-  t.ok(told.length > 0, 'it is told', { events: gateway.events.slice(-10) });
+  const told = gateway.events.filter(({ outcome }) => outcome === 'failed' || outcome === 'full');
+  t.match(told[0], { kind: 'captured', reason: /ENOSPC|bytes/ }, 'it is told');
   t.ok(await fetches(lab, address), 'the address is played anew');
   t.equal(await gateway.end(), 0);
 });

@@ -14,7 +14,7 @@ import { childrenOf, groupsOf, launchersOf, namespacesOf, noJails, openFiles, ru
 const MEGABYTE = 2 ** 20;
 const hardware: Hardware = {
   ...{ memory: 64 * MEGABYTE, machine: 'pc', cpu: 'qemu64', nic: 'e1000', smbios: [] },
-  ...{ accelerator: 'tcg', kernel: false, disks: [] },
+  ...{ accelerator: 'tcg', kernel: false, bus: 'ide', vga: 'none', disks: [] },
 };
 const limits = { memory: 512 * MEGABYTE, fileBytes: 2 ** 30 };
 
@@ -61,7 +61,7 @@ async function freeze(t: Test, folder: string): Promise<FrozenImage> {
 async function workshopFor(t: Test, image: FrozenImage) {
   const ends: string[] = [];
   const workshop = new MachineWorkshop([image], {
-    ...{ machines: 2, overhead: 256 * MEGABYTE },
+    ...{ machines: 2, overhead: 256 * MEGABYTE, disk: 0 },
     onEnd: (_machine, reason) => void ends.push(reason),
     onFailure: (_image, reason) => t.fail(reason),
   });

@@ -1,5 +1,6 @@
 import { CloneFarm as RealFarm } from '../../src/elements/CloneFarm.js';
-import type { BackendListener, CloneBackend, Identity } from '../../src/farm/backend.js';
+import type { BackendListener, Captive, CloneBackend, Death, Identity } from '../../src/farm/backend.js';
+import type { AgentReport, Baseline } from '../../src/farm/interest.js';
 import { ETHERNET } from '../../src/farm/wire.js';
 import { type Batch, partition } from '../../src/packet/batch.js';
 import type { Packets } from '../../src/packet/packets.js';
@@ -25,6 +26,13 @@ export class HostileBackend implements CloneBackend {
   slow = false;
   /** The address that clones have inside, if not their own. */
   inside: number | undefined;
+  /** Bytes that clones have changed, by number, and what their image is like by itself. */
+  readonly deltas = new Map<number, number>();
+  usual: Omit<Baseline, 'allowance'> | undefined;
+  /** What agents answer, if there are any. */
+  onAsk: ((id: number) => Promise<AgentReport>) | undefined;
+  /** How clones are made to hold still. */
+  onHold: (puppet: Puppet) => Promise<Captive> = async () => ({ release() {} });
   onDeliver = (_puppet: Puppet, _packet: Buffer) => {};
   private readonly universeOf: (id: number) => number;
   private readonly births: number[] = [];
@@ -53,8 +61,8 @@ export class HostileBackend implements CloneBackend {
   }
 
   /** A clone ends by itself. */
-  die(id: number): void {
-    this.listener.gone(id, 'crashed');
+  die(id: number, how: Death = 'died'): void {
+    this.listener.gone(id, 'crashed', how);
   }
 
   insideAddress(): number | undefined {
@@ -92,8 +100,22 @@ export class HostileBackend implements CloneBackend {
     return this.frames.length > 0 || (this.births.length > 0 && !this.slow);
   }
 
-  delta(): number {
-    return 0;
+  delta(id: number): number {
+    return this.deltas.get(id) ?? 0;
+  }
+
+  baseline(): Omit<Baseline, 'allowance'> | undefined {
+    return this.usual;
+  }
+
+  report(id: number): Promise<AgentReport> | undefined {
+    return this.onAsk?.(id);
+  }
+
+  hold(id: number): Promise<Captive> {
+    const puppet = this.puppets.get(id)!;
+    puppet.alive = false;
+    return this.onHold(puppet);
   }
 
   memory() {

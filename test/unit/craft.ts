@@ -9,6 +9,7 @@ export interface Wanted {
   sport?: number;
   dport?: number;
   tcpFlags?: number;
+  sequence?: number;
   window?: number;
   /** A multiple of 4 bytes. */
   tcpOptions?: Uint8Array;
@@ -35,7 +36,7 @@ function transport(wanted: Wanted): Buffer {
     const head = Buffer.alloc(20);
     head.writeUInt16BE(sport, 0);
     head.writeUInt16BE(dport, 2);
-    head.writeUInt32BE(1000, 4);
+    head.writeUInt32BE(wanted.sequence ?? 1000, 4);
     const options = wanted.tcpOptions ?? Buffer.alloc(0);
     head[12] = ((20 + options.length) / 4) << 4;
     head[13] = wanted.tcpFlags ?? 2;

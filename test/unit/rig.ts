@@ -85,6 +85,8 @@ export interface RigOptions {
   folder?: string;
   now?: number;
   seed?: bigint;
+  /** Folder of what outlives the run. */
+  state?: string;
 }
 
 /**
@@ -141,6 +143,7 @@ export function rig<E extends AnyElement>(
   const registry = new Registry([Class as unknown as ElementClass, TestSource, TestSink]);
   const engine = new Engine(graph, registry, {
     seed: options.seed ?? 1n,
+    ...(options.state !== undefined && { state: options.state }),
     clock,
     checked: true,
     onEvent: (event) => events.push(event),

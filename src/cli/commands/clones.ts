@@ -27,6 +27,7 @@ const columns = (now: number): readonly Column<Row>[] => [
   { head: 'PSS', right: true, show: ({ pss }) => size(pss) },
   { head: 'OVERHEAD', right: true, show: ({ overhead }) => size(overhead) },
   { head: 'DISK', right: true, show: ({ disk }) => size(disk) },
+  { head: 'PID', right: true, show: ({ pid }) => String(pid ?? '-') },
 ];
 
 /** potemkin clones: what runs, and what is left of what ran. */

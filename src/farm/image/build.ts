@@ -12,6 +12,9 @@ const MODULES: Readonly<Record<Nic, readonly string[]>> = {
   'virtio-net-pci': ['virtio_pci', 'virtio_net'],
 };
 
+/** The kernel of guests, if it is there. */
+export const GUEST_KERNEL = pathOf('.cache/guest/linux/vmlinuz');
+
 /** What a machine boots from: paths of files, which stay as they are. */
 export interface Boot {
   readonly kernel: string;
@@ -63,5 +66,5 @@ export async function buildInitramfs({ linux, nic }: Recipe, { progress, out }: 
     pathOf(`guest/${linux.initramfs}`),
     ...MODULES[nic],
   ]);
-  return { kernel: pathOf('.cache/guest/linux/vmlinuz'), initramfs };
+  return { kernel: GUEST_KERNEL, initramfs };
 }

@@ -40,15 +40,14 @@ export async function freeze(folder: string, name: string, accelerator: Accelera
   const recipe = parseRecipe(await readFile(file(FILES.recipe), 'utf8'), file(FILES.recipe));
   const qemu = await qemuVersion();
   const kernel = recipe.linux !== undefined;
-  const base = recipe.disk === undefined ? undefined : await inspectDisk(file(FILES.disk));
-  if (base) {
-    await createLayer(file(FILES.layer), base.bytes);
-    await createLayer(file(FILES.empty), base.bytes);
+  const { memory: bytes, machine, cpu, nic, vga, disk, bus, smbios, address, files, warm, identity } = recipe;
+  if (disk) {
+    const size = await inspectDisk(file(FILES.disk), disk);
+    for (const layer of [FILES.layer, FILES.empty]) await createLayer(file(layer), size);
   }
-  const { memory: bytes, machine, cpu, nic, smbios, address, files, warm, identity } = recipe;
   const hardware: Hardware = {
-    ...{ memory: bytes, machine, cpu, nic, smbios, accelerator, kernel },
-    disks: base ? [base.format, 'qcow2', 'qcow2'] : [],
+    ...{ memory: bytes, machine, cpu, nic, vga, bus, smbios, accelerator, kernel },
+    disks: disk ? [disk, 'qcow2', 'qcow2'] : [],
   };
 
   const pool = new Pool({ budget: 1, clones: 1 });
@@ -79,7 +78,7 @@ export async function freeze(folder: string, name: string, accelerator: Accelera
       ...{ hardware, identity, address, files, warm, mailbox },
       memory: await describe(FILES.memory),
       state: await describe(FILES.state),
-      disks: base ? await Promise.all([FILES.disk, FILES.layer, FILES.empty].map(describe)) : [],
+      disks: disk ? await Promise.all([FILES.disk, FILES.layer, FILES.empty].map(describe)) : [],
       stub: kernel ? await describe(FILES.stub) : undefined,
       baseline: { delta: 0 },
     };

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { constants, copyFile, link, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { copyDisk } from '../disk-copy.js';
 import { chooseAccelerator } from '../qemu/accelerator.js';
 import { inspectDisk } from '../qemu/disk.js';
 import { checkVersion, qemuVersion } from '../qemu/version.js';
-import { buildInitramfs } from './build.js';
+import { type Boot, buildInitramfs, GUEST_KERNEL } from './build.js';
 import { freeze, type Say } from './freeze.js';
 import { ImageError, type Manifest } from './manifest.js';
 import { parseRecipe, type Recipe } from './recipe.js';
@@ -34,6 +35,21 @@ async function copyIn(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
 }
 
+async function copyBoot({ kernel, initramfs }: Boot, folder: string): Promise<void> {
+  await copyIn(kernel, join(folder, FILES.kernel));
+  await copyIn(initramfs, join(folder, FILES.initramfs));
+}
+
+/** Its holes stay holes. */
+async function copyDiskIn(from: string, to: string): Promise<void> {
+  const disk = await open(from, 'r');
+  try {
+    await copyDisk(disk.fd, to);
+  } finally {
+    await disk.close();
+  }
+}
+
 /**
  * Gathers what an image boots from: kernel and initramfs as the recipe says. It is not frozen yet.
  * @throws {Error} that says what is wrong with the recipe, or what is missing
@@ -45,8 +61,7 @@ export async function buildImage(store: ImageStore, name: string, recipeFile: st
   const built = await buildInitramfs(recipe, { progress: say });
   await replaceImage(store, name, async (folder) => {
     await copyIn(recipeFile, join(folder, FILES.recipe));
-    await copyIn(built.kernel, join(folder, FILES.kernel));
-    await copyIn(built.initramfs, join(folder, FILES.initramfs));
+    await copyBoot(built, folder);
   });
 }
 
@@ -64,11 +79,13 @@ export async function importImage(
   const recipe = await readRecipe(recipeFile);
   if (recipe.disk === undefined)
     throw new ImageError(`${recipeFile}: there is no disk in this recipe; use potemkin image build`);
-  const { format, bytes } = await inspectDisk(disk);
-  say(`copying ${disk}, a ${format} disk of ${Math.ceil(bytes / 2 ** 20)} MiB`);
+  const bytes = await inspectDisk(disk, recipe.disk);
+  const built = recipe.linux && (await buildInitramfs(recipe, { progress: say }));
+  say(`copying ${disk}, a ${recipe.disk} disk of ${Math.ceil(bytes / 2 ** 20)} MiB`);
   await replaceImage(store, name, async (folder) => {
     await copyIn(recipeFile, join(folder, FILES.recipe));
-    await copyIn(disk, join(folder, FILES.disk));
+    if (built) await copyBoot(built, folder);
+    await copyDiskIn(disk, join(folder, FILES.disk));
   });
 }
 
@@ -77,8 +94,8 @@ export async function freezeImage(store: ImageStore, name: string, say: Say): Pr
   const from = store.path(name);
   if (!existsSync(join(from, FILES.recipe)))
     throw new ImageError(`${from}: there is no image to freeze; build or import it first`);
-  const kernel = join(from, FILES.kernel);
-  const { accelerator, reason } = await chooseAccelerator(existsSync(kernel) ? kernel : undefined);
+  const kernel = [join(from, FILES.kernel), GUEST_KERNEL].find((path) => existsSync(path));
+  const { accelerator, reason } = await chooseAccelerator(kernel);
   say(`accelerator ${accelerator}: ${reason}`);
   let manifest: Manifest | undefined;
   await replaceImage(store, name, async (folder) => {

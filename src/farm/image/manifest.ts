@@ -107,7 +107,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   );
   let found: { format?: unknown; digest?: unknown; image?: unknown };
   try {
-    found = JSON.parse(text) as typeof found;
+    found = ((JSON.parse(text) as unknown) ?? {}) as typeof found;
   } catch (error) {
     return refuse(`damaged: ${(error as Error).message}`);
   }

@@ -3,11 +3,15 @@ import { type Keys, readStatements } from '../statements.js';
 import { type Line, Mistake } from '../words.js';
 
 const MACHINES = ['pc', 'q35'] as const;
+const DISKS = ['raw', 'qcow2'] as const;
+const BUSES = ['ide', 'virtio'] as const;
+const DISPLAYS = ['none', 'std', 'cirrus'] as const;
 const NICS = ['e1000', 'rtl8139', 'virtio-net-pci'] as const;
 const IDENTITIES = ['agent', 'translate'] as const;
 const CONTENTS = ['hostname', 'machine-id', 'ssh-ed25519'] as const;
 
 export type Nic = (typeof NICS)[number];
+export type DiskFormat = (typeof DISKS)[number];
 
 /** A file that differs from clone to clone. */
 export interface IdentityFile {
@@ -34,8 +38,12 @@ export interface Recipe {
   readonly smbios: readonly string[];
   /** A kernel and an initramfs, which is packed from the folder of guest/ of this name. */
   readonly linux: { readonly initramfs: string; readonly append: string } | undefined;
-  /** Relative to the image's folder. */
-  readonly disk: string | undefined;
+  /** The form of the disk that is imported, which nobody guesses from what is in it: a guest can write anything there. */
+  readonly disk: DiskFormat | undefined;
+  /** What its disk is attached to. */
+  readonly bus: (typeof BUSES)[number];
+  /** A graphics adapter, which some systems do not boot without. */
+  readonly vga: (typeof DISPLAYS)[number];
   /** Who makes a clone answer for its address: the agent in it, or the gateway by translation. */
   readonly identity: (typeof IDENTITIES)[number];
   /** What the machine has while it is frozen. Addresses in host byte order. */
@@ -60,7 +68,9 @@ interface Draft {
   kernel: boolean;
   initramfs: string | undefined;
   append: string;
-  disk: string | undefined;
+  disk: Recipe['disk'];
+  bus: Recipe['bus'];
+  vga: Recipe['vga'];
   identity: Recipe['identity'] | undefined;
   address: Recipe['address'] | undefined;
   ready: Ready | undefined;
@@ -115,7 +125,13 @@ const KEYS: Keys<Draft> = {
     draft.append = line.text('words for the kernel', TEXT);
   },
   disk: (draft, line) => {
-    draft.disk = formed(line, "a file in the image's folder", /^(?!\/)(?!(.*\/)?\.\.(\/|$))[^"]+$/);
+    draft.disk = line.choice(DISKS, 'form of a disk');
+  },
+  bus: (draft, line) => {
+    draft.bus = line.choice(BUSES, 'bus');
+  },
+  vga: (draft, line) => {
+    draft.vga = line.choice(DISPLAYS, 'graphics adapter');
   },
   identity: (draft, line) => {
     draft.identity = line.choice(IDENTITIES, 'way to an identity');
@@ -186,6 +202,8 @@ export function parseRecipe(text: string, file: string): Recipe {
     initramfs: undefined,
     append: '',
     disk: undefined,
+    bus: 'ide',
+    vga: 'none',
     identity: undefined,
     address: undefined,
     ready: undefined,

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkVersion } from '../qemu/version.js';
 import { ImageError, type Manifest, readManifest, smallFiles, verifyFile } from './manifest.js';
+import { digestSources, sourcesIn } from './source.js';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/i;
 
@@ -34,14 +37,28 @@ export class ImageStore {
     return readManifest(this.path(name));
   }
 
-  /** Reads all of an image. @throws {ImageError} that says what is wrong with it. */
-  async verify(name: string): Promise<Manifest> {
+  /**
+   * Reads all of an image.
+   * @param qemu the version of QEMU that is to restore it
+   * @throws {ImageError} that says what is wrong with it
+   */
+  async verify(name: string, qemu: string): Promise<Manifest> {
+    const folder = this.path(name);
     const manifest = await this.read(name);
-    for (const file of [...smallFiles(manifest), manifest.memory]) await verifyFile(this.path(name), file);
+    checkVersion(manifest, qemu);
+    for (const file of [...smallFiles(manifest), manifest.memory]) await verifyFile(folder, file);
+    const source = await digestSources(sourcesIn(folder));
+    if (source !== manifest.source)
+      throw new ImageError(
+        `${folder}: its recipe, or what it boots from, is not what it was frozen from; freeze it again`,
+      );
     return manifest;
   }
 
+  /** @throws {ImageError} if there is none. */
   async remove(name: string): Promise<void> {
-    await rm(this.path(name), { recursive: true });
+    const folder = this.path(name);
+    if (!existsSync(folder)) throw new ImageError(`${folder}: there is no image here`);
+    await rm(folder, { recursive: true });
   }
 }

@@ -12,6 +12,8 @@ import { ImageError, type Manifest, writeManifest } from './manifest.js';
 const ALONE = 5000;
 /** Milliseconds for it to take on its identity. */
 const IDENTITY = 5000;
+/** Milliseconds for a port to answer. */
+const KNOCK = 2000;
 
 /**
  * Makes one clone of the image in a folder and notes in its manifest what the clone does by itself.
@@ -20,11 +22,14 @@ const IDENTITY = 5000;
 export async function tryImage(folder: string): Promise<Manifest> {
   const pool = new Pool({ budget: 1, clones: 1 });
   let failure: string | undefined;
+  let image: FrozenImage | undefined;
   try {
-    const image = await FrozenImage.load(folder, pool, await qemuVersion());
+    image = await FrozenImage.load(folder, pool, await qemuVersion());
+    const { manifest } = image;
     const workshop = new MachineWorkshop([image], {
       machines: 1,
       overhead: OVERHEAD,
+      disk: DISK,
       onEnd: (_machine, reason) => {
         failure = reason;
       },
@@ -34,9 +39,9 @@ export async function tryImage(folder: string): Promise<Manifest> {
     try {
       const machine = await workshop.start(0);
       await workshop.prepare(machine);
-      const { manifest } = image;
       const place = frozenPlace(manifest);
       if (manifest.mailbox !== undefined) {
+        workshop.nursery.move(machine.id, place);
         const announced = workshop.nursery.announced(machine.id, IDENTITY);
         machine.post(manifest.mailbox, identityLetter(manifest, { ...place, hostname: manifest.name }, place, true));
         await machine.run();
@@ -45,6 +50,10 @@ export async function tryImage(folder: string): Promise<Manifest> {
       await setTimeout(ALONE);
       const report = manifest.mailbox === undefined ? {} : { report: writeReport(await askReport(machine)) };
       const tried = { ...manifest, baseline: { delta: machine.memory.delta(), ...report } };
+      for (const port of manifest.warm) {
+        const answer = await workshop.nursery.knock(machine.id, port, KNOCK);
+        if (answer !== 'open') throw new Error(`its port ${port} is ${answer}`);
+      }
       await writeManifest(folder, tried);
       return tried;
     } finally {
@@ -53,9 +62,12 @@ export async function tryImage(folder: string): Promise<Manifest> {
   } catch (error) {
     throw new ImageError(`no clone can be made of it: ${failure ?? (error as Error).message}`);
   } finally {
+    image?.close();
     pool.close();
   }
 }
 
 /** Memory of the clone's process beyond its image. */
 const OVERHEAD = 256 * 2 ** 20;
+/** What it may write to its disk. */
+const DISK = 256 * 2 ** 20;

@@ -1,4 +1,4 @@
-import type { Recipe } from '../image/recipe.js';
+import type { DiskFormat, Recipe } from '../image/recipe.js';
 import { GATEWAY_MAC } from '../wire.js';
 import type { Accelerator } from './accelerator.js';
 import type { Shown } from './launcher.js';
@@ -15,12 +15,12 @@ export const FD = { memory: 3, qmp: 4, serial: 5, nic: 6, state: 7, kernel: 8, i
 export const FROZEN_MAC = Uint8Array.of(...GATEWAY_MAC.subarray(0, 5), 2);
 
 /** What of a machine is the same in its reference and in all of its clones: QEMU restores only into the same machine. */
-export interface Hardware extends Pick<Recipe, 'memory' | 'machine' | 'cpu' | 'nic' | 'smbios'> {
+export interface Hardware extends Pick<Recipe, 'memory' | 'machine' | 'cpu' | 'nic' | 'vga' | 'bus' | 'smbios'> {
   readonly accelerator: Accelerator;
   /** Booted from a kernel and an initramfs, not from a disk. */
   readonly kernel: boolean;
   /** Formats of its disk's layers, the base first; empty if it has none. */
-  readonly disks: readonly ('raw' | 'qcow2')[];
+  readonly disks: readonly DiskFormat[];
 }
 
 /** What of the host's files QEMU sees. */
@@ -35,25 +35,33 @@ export function shownToQemu(accelerator: Accelerator): Shown {
 /** What system calls QEMU may still make: see `-sandbox` in qemu(1). */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
+/** A graphics adapter needs no program to draw on: it is never looked at. */
+const ADAPTERS = { none: [], std: ['-device', 'VGA'], cirrus: ['-device', 'cirrus-vga'] } as const;
+const DRIVES = { ide: 'ide-hd', virtio: 'virtio-blk-pci' } as const;
+
+/** Threads of QEMU that read and write its disk. A guest that asks for more at once would meet the limit of processes. */
+const DISK_THREADS = 'main-loop,id=loop,thread-pool-max=8';
+
 const path = (fd: number) => `/proc/self/fd/${fd}`;
 
-function hardware(
-  { memory, machine, cpu, nic, smbios, accelerator, kernel, disks }: Hardware,
-  share: boolean,
-): string[] {
-  const firstDisk = kernel ? FD.initramfs + 1 : FD.kernel;
+/** A disk of layers, each on the one before; only the last is written to. Nothing guesses the form of any. */
+function disk({ kernel, disks, bus }: Hardware): string[] {
+  const first = kernel ? FD.initramfs + 1 : FD.kernel;
+  const top = disks.length - 1;
   const layers = disks.flatMap((format, i) => {
-    const top = i === disks.length - 1;
-    const mode = `read-only=${top ? 'off' : 'on'}`;
+    const mode = `read-only=${i === top ? 'off' : 'on'}`;
+    const below = i > 0 ? `,backing=disk${i - 1}` : '';
     return [
-      ...['-add-fd', `fd=${firstDisk + i},set=${i + 1}`],
+      ...['-add-fd', `fd=${first + i},set=${i + 1}`],
       ...['-blockdev', `driver=file,node-name=file${i},filename=/dev/fdset/${i + 1},locking=off,${mode}`],
-      ...[
-        '-blockdev',
-        `driver=${format},node-name=disk${i},file=file${i},${mode}${i > 0 ? `,backing=disk${i - 1}` : ''}`,
-      ],
+      ...['-blockdev', `driver=${format},node-name=disk${i},file=file${i},${mode}${below}`],
     ];
   });
+  return top < 0 ? [] : ['-object', DISK_THREADS, ...layers, '-device', `${DRIVES[bus]},drive=disk${top}`];
+}
+
+function hardware(shape: Hardware, share: boolean): string[] {
+  const { memory, machine, cpu, nic, vga, smbios, accelerator, kernel } = shape;
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-sandbox', SANDBOX],
     ...[
@@ -75,10 +83,10 @@ function hardware(
       '-device',
       `${nic},netdev=nic,romfile=,mac=${[...FROZEN_MAC].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,
     ],
+    ...ADAPTERS[vga],
     ...smbios.flatMap((text: string) => ['-smbios', text]),
     ...(kernel ? ['-kernel', path(FD.kernel), '-initrd', path(FD.initramfs)] : []),
-    ...layers,
-    ...(disks.length > 0 ? ['-device', `ide-hd,drive=disk${disks.length - 1}`] : []),
+    ...disk(shape),
   ];
 }
 

@@ -1,4 +1,5 @@
-import { closeSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { native } from '../../native/addon.js';
@@ -14,6 +15,9 @@ import { SerialPort } from './serial.js';
 /** Milliseconds between two looks whether the devices are restored, and how long that may take. */
 const LOOK = 1;
 const PATIENCE = 10_000;
+
+/** Codes of what fails because a process, or a thread of it, has ended. */
+const ENDED = ['ENOENT', 'ESRCH'];
 
 /** Memory that is a file of its own is not part of the devices' state. */
 const WITHOUT_MEMORY = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
@@ -118,6 +122,17 @@ export class Machine {
     // What is opened after its end nobody closes.
     if (this.killed) throw new Error('it was killed while it was restored');
     this.own = new ProcessMemory(this.pid, this.reference);
+  }
+
+  /** Lets all its threads, and those that they start, take their turn after others (10), or like everybody (0): nice(2). */
+  setNice(nice: 0 | 10): void {
+    try {
+      for (const thread of readdirSync(`/proc/${this.pid}/task`)) setPriority(Number(thread), nice);
+    } catch (error) {
+      // Its end is told by the launcher.
+      const { code = '', info } = error as NodeJS.ErrnoException & { info?: { code: string } };
+      if (!ENDED.includes(info?.code ?? code)) throw error;
+    }
   }
 
   async run(): Promise<void> {

@@ -40,6 +40,17 @@ export function identityLetter(
   };
 }
 
+/**
+ * Somebody to play in a round of a rehearsal. Each is another one in another network, with a name as long as those that
+ * come later: what then differs is what was rehearsed.
+ */
+function somebody(role: Role, round: number): Place & { readonly hostname: string } {
+  const { address, gateway, length } = role.address;
+  const away = (round + 1) << 8;
+  const mac = Uint8Array.of(...FROZEN_MAC.subarray(0, 5), FROZEN_MAC[5]! + round + 1);
+  return { address: address + away, gateway: gateway + away, prefix: length, mac, hostname: `host-0000000${round}` };
+}
+
 /** What of an image a rehearsal needs to know. */
 export type Role = Pick<Manifest, 'name' | 'address' | 'files' | 'warm' | 'mailbox'>;
 
@@ -49,11 +60,12 @@ export type Role = Pick<Manifest, 'name' | 'address' | 'files' | 'warm' | 'mailb
  * @throws {Error} if it does not do it
  */
 export async function practise(machine: Machine, role: Role, nursery: Nursery): Promise<void> {
-  const place = frozenPlace(role);
   for (let round = 0; round < ROUNDS; round++) {
     if (role.mailbox !== undefined) {
+      const identity = somebody(role, round);
+      nursery.move(machine.id, identity);
       const announced = nursery.announced(machine.id, PATIENCE);
-      machine.post(role.mailbox, identityLetter(role, { ...place, hostname: role.name }, place, false));
+      machine.post(role.mailbox, identityLetter(role, identity, identity, false));
       if (!(await announced))
         throw new Error(`it announced no identity when that was rehearsed: ${machine.outcome(role.mailbox)}`);
     }

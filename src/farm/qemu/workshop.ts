@@ -6,20 +6,21 @@ import { Machine } from './machine.js';
 import { Nursery } from './nursery.js';
 import { frozenPlace, rehearse } from './rehearsal.js';
 import type { Workshop } from './standby.js';
+import type { Trace } from './trace.js';
 
 export interface WorkshopOptions {
   /** Machines that may run at once. */
   readonly machines: number;
   /** Bytes that the process of a machine may use beyond its image. */
   readonly overhead: number;
+  /** Bytes that a machine with a disk may write to it. They are memory as well. */
+  readonly disk: number;
   /** A machine has ended by itself. */
   onEnd(machine: Machine, reason: string): void;
   /** One could not be made. */
   onFailure(image: string, reason: string): void;
+  readonly trace?: Trace;
 }
-
-/** Bytes that a clone may write to its disk. They are memory. */
-const DISK = 2 ** 30;
 
 /** Where machines are made from images: started, restored and rehearsed. */
 export class MachineWorkshop implements Workshop<Machine> {
@@ -73,6 +74,7 @@ export class MachineWorkshop implements Workshop<Machine> {
     if (this.freeSlots.length === 0) throw new Error(`all ${this.options.machines} machines run`);
     const id = ++this.last;
     const files = image.openFiles();
+    const disk = manifest.disks.length > 0 ? this.options.disk : 0;
     const slot = this.freeSlots.shift()!;
     let machine: Machine | undefined;
     try {
@@ -84,11 +86,15 @@ export class MachineWorkshop implements Workshop<Machine> {
         memory,
         files,
         ...(manifest.disks.length > 0 && { disk: files.at(-1)! }),
-        limits: { memory: manifest.hardware.memory + this.options.overhead, fileBytes: DISK },
+        limits: { memory: manifest.hardware.memory + this.options.overhead + disk, fileBytes: disk },
       });
       this.adopt(machine);
+      // Whoever plays somebody already goes before those that are made ahead.
+      machine.setNice(10);
+      this.options.trace?.('launched', machine);
       this.nursery.admit(id, machine.copyNic(), frozenPlace(manifest));
       await machine.restore();
+      this.options.trace?.('restored', machine);
       return machine;
     } catch (error) {
       if (!machine) {
@@ -105,6 +111,8 @@ export class MachineWorkshop implements Workshop<Machine> {
 
   async prepare(machine: Machine): Promise<void> {
     await rehearse(machine, this.images[machine.image]!.manifest, this.nursery);
+    machine.setNice(0);
+    this.options.trace?.('rehearsed', machine);
   }
 
   /** Ends a machine. Its slot is free when it is gone. */

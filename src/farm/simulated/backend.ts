@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { partition } from '../../packet/batch.js';
 import type { Packets } from '../../packet/packets.js';
-import type { BackendListener, CloneBackend, Identity, PoolMemory } from '../backend.js';
+import type { BackendListener, Captive, CloneBackend, Identity, PoolMemory } from '../backend.js';
 import { type PageClone, Pool, PoolError, type ReferenceImage } from '../pool.js';
 import { FrameRing } from './frames.js';
 import { type Profile, parseProfile } from './profile.js';
@@ -48,6 +48,8 @@ interface Guest {
   memory: PageClone | undefined;
   /** When its first timer is due, Infinity if none is. */
   due: number;
+  /** Holds still for good, and its wire is cut. */
+  held: boolean;
 }
 
 interface Birth {
@@ -125,7 +127,7 @@ export class SimulatedBackend implements CloneBackend {
 
   request(id: number, image: number, identity: Identity): void {
     const { latency = 0, services } = this.options;
-    const guest: Guest = { id, image, memory: undefined, due: Number.POSITIVE_INFINITY };
+    const guest: Guest = { id, image, memory: undefined, due: Number.POSITIVE_INFINITY, held: false };
     this.guests.set(id, guest);
     this.births.push({ guest, identity, at: services.clock.now + latency });
     this.alarm();
@@ -139,7 +141,7 @@ export class SimulatedBackend implements CloneBackend {
   deliver(packets: Packets, rows: Uint16Array, count: number): number {
     return partition(rows, count, (row) => {
       const guest = this.guests.get(packets.clone[row]!);
-      return guest?.memory !== undefined && this.run(guest, () => this.stack.receive(packets, row));
+      return guest?.memory !== undefined && !guest.held && this.run(guest, () => this.stack.receive(packets, row));
     });
   }
 
@@ -150,7 +152,7 @@ export class SimulatedBackend implements CloneBackend {
       const sent = this.ring.shift();
       if (!sent) break;
       // Of a clone that has been destroyed nothing remains, not even what it had said.
-      if (!this.guests.has(sent.clone)) continue;
+      if (this.guests.get(sent.clone)?.held ?? true) continue;
       const row = packets.take();
       packets.bytes.set(sent.frame, packets.start[row]!);
       packets.length[row] = sent.frame.length;
@@ -176,6 +178,14 @@ export class SimulatedBackend implements CloneBackend {
   get counters(): SimulatedCounters {
     const { counters, machine } = this.stack;
     return { ...counters, overflowed: this.ring.dropped, evicted: machine.evicted, starved: this.starved };
+  }
+
+  async hold(id: number): Promise<Captive> {
+    const guest = this.guests.get(id);
+    if (!guest?.memory) throw new Error('it was never made');
+    guest.held = true;
+    this.restless.delete(guest);
+    return { memory: guest.memory, release() {} };
   }
 
   destroy(id: number): void {

@@ -23,16 +23,28 @@ t.test('the table says what met its goal', async (t) => {
   const text = table([
     { name: 'fast', unit: 'ns', values: [10], goal: 10 },
     { name: 'slow', unit: 'ns', values: [11], goal: 10 },
+    { name: 'many', unit: 'clones/s', values: [15], floor: 15 },
+    { name: 'few', unit: 'clones/s', values: [14], floor: 15 },
     { name: 'free', unit: 'ns', values: [1] },
   ]);
   t.match(text, /^fast .*≤ 10 +met$/m);
   t.match(text, /^slow .*≤ 10 +MISSED$/m);
+  t.match(text, /^many .*≥ 15 +met$/m);
+  t.match(text, /^few .*≥ 15 +MISSED$/m);
   t.match(text, /^free .* ns$/m);
 });
 
 t.test('cases take turns, and warming up does not count', async (t) => {
   const order: string[] = [];
-  const bench: Bench = { rounds: 2, wants: () => true, report: () => {}, progress: () => {} };
+  const bench: Bench = {
+    rounds: 2,
+    quick: true,
+    state: '/nonexistent',
+    wants: () => true,
+    report: () => {},
+    note: () => {},
+    progress: () => {},
+  };
   const one = (name: string) => ({
     name,
     run: () => new Map([['time', order.push(name)]]),

@@ -19,6 +19,7 @@ const clone: EngineEvent = {
   image: 'linux',
   cause: { source: at('198.51.100.7'), clone: 0 },
   depth: 0,
+  origin: 'warm',
   seconds: 0.0004,
 };
 const verdict: EngineEvent = {
@@ -36,10 +37,10 @@ const verdict: EngineEvent = {
 t.test('events in plain words', async (t) => {
   const says = (event: EngineEvent, words: string) => t.equal(narrate(event), words);
   says(universe, 'universe 17: 198.51.100.7 contacted 10.99.3.4');
-  says(clone, 'clone 3 (linux) plays 10.99.3.4 in universe 17, ready in 0.4 ms');
+  says(clone, 'clone 3 (linux) plays 10.99.3.4 in universe 17, ready in 0.4 ms (warm)');
   says(
-    { ...clone, clone: 4, depth: 1, cause: { source: at('10.99.3.4'), clone: 3 }, seconds: 2.25 },
-    'clone 4 (linux) plays 10.99.3.4 in universe 17 because clone 3 called it, ready in 2.3 s',
+    { ...clone, clone: 4, depth: 1, cause: { source: at('10.99.3.4'), clone: 3 }, origin: 'cold', seconds: 2.25 },
+    'clone 4 (linux) plays 10.99.3.4 in universe 17 because clone 3 called it, ready in 2.3 s (cold)',
   );
   says(verdict, 'clone 3 tried to reach 203.0.113.9:445/tcp: reflected (rule policies/reflect.policy:7)');
   says(
@@ -55,8 +56,21 @@ t.test('events in plain words', async (t) => {
     'clone 3 tried to reach 203.0.113.9/protocol 47: sink (rule policies/reflect.policy:7)',
   );
   says(
-    { kind: 'gone', clone: 3, universe: 17, address: at('10.99.3.4'), reason: 'idle for 60 s' },
+    { kind: 'gone', clone: 3, universe: 17, address: at('10.99.3.4'), ending: 'recycled', reason: 'idle for 60 s' },
     'clone 3, which played 10.99.3.4 in universe 17, is gone: idle for 60 s',
+  );
+  const captured = { kind: 'captured', clone: 3, universe: 17, address: at('10.99.3.4'), outcome: 'captured' } as const;
+  says(
+    { ...captured, why: 'opened 1 connection of its own', path: '/var/lib/potemkin/captures/x' },
+    'clone 3, which played 10.99.3.4, is captured in /var/lib/potemkin/captures/x: it opened 1 connection of its own',
+  );
+  says(
+    { ...captured, why: 'listens on tcp 4444', outcome: 'failed', reason: 'ENOSPC' },
+    'clone 3, which played 10.99.3.4, could not be captured (failed: ENOSPC): it listens on tcp 4444',
+  );
+  says(
+    { ...captured, clone: 0, why: 'reached depth 2', path: '/x' },
+    'universe 17 is captured in /x: it reached depth 2',
   );
   says({ kind: 'error', element: 'dump', message: 'in.pcap is cut off' }, 'error: dump: in.pcap is cut off');
 });

@@ -1,46 +1,12 @@
 import t from 'tap';
 import { CloneFarm } from '../../../src/elements/CloneFarm.js';
 import type { CloneBackend, Identity } from '../../../src/farm/backend.js';
-import { Images } from '../../../src/farm/images.js';
 import { SimulatedBackend } from '../../../src/farm/simulated/backend.js';
-import { Universes } from '../../../src/farm/universes.js';
 import { cloneMac } from '../../../src/farm/wire.js';
-import { parseAddress } from '../../../src/packet/address.js';
 import { CloneFarm as HostileFarm } from '../../property/hostile.js';
-import { columnsOf, craft, type Wanted } from '../craft.js';
+import { craft } from '../craft.js';
 import { checksum } from '../native/build.js';
-import { rig } from '../rig.js';
-
-const at = (address: string) => parseAddress(address)!;
-const ATTACKER = at('198.51.100.7');
-
-async function bench<Farm extends CloneFarm = CloneFarm>(
-  t: { teardown(end: () => Promise<void>): void },
-  config = '',
-  Class: Parameters<typeof rig<Farm>>[0] = CloneFarm as never,
-) {
-  const made = rig<Farm>(Class, `IMAGES config/images${config && `, ${config}`}`);
-  const universes = made.engine.services.shared(Universes);
-  const image = made.engine.services.shared(Images).number('linux') + 1;
-  await made.engine.start();
-  t.teardown(() => made.engine.stop());
-  const drops = () =>
-    Object.fromEntries(Object.entries(made.element.drops).flatMap(([name, { rows }]) => (rows ? [[name, rows]] : [])));
-  return {
-    ...made,
-    universes,
-    drops,
-    begin: (target: string) => universes.create(ATTACKER, at(target)),
-    /** A ping for an address in a universe. Without an image it is that of a flow known before. */
-    ping(universe: { id: number }, address: string, known = false) {
-      this.send(universe, { proto: 1, dst: at(address) }, known);
-    },
-    send(universe: { id: number }, wanted: Wanted, known = false) {
-      const packet = craft({ src: ATTACKER, ...wanted });
-      made.put(packet, { ...columnsOf(packet), universe: universe.id, image: known ? 0 : image });
-    },
-  };
-}
+import { ATTACKER, at, bench } from './farm-bench.js';
 
 t.test('the first packet for an address makes a clone, which answers those that waited in order', async (t) => {
   const farm = await bench(t);

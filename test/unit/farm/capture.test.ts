@@ -168,7 +168,7 @@ t.test('what a process that died left half done goes, and nothing else', async (
   const { folder } = await rig(t);
   const dead = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
   for (const name of [`a.${dead}.part`, 'b.1.part', 'c', `d.${process.pid}.part`]) {
-    mkdirSync(join(folder, name));
+    mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, name, 'x'), 'x');
   }
   const store = new CaptureStore(folder, { captures: 10, bytes: 1 << 30 });

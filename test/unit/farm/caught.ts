@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type CapturedClone, treeOf } from '../../../src/farm/capture.js';
 import { parseReport } from '../../../src/farm/interest.js';
 import { PAGE_SIZE, type Pool } from '../../../src/farm/pool.js';
-import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
+import { type CloneRecord, noteVerdict, type Universe } from '../../../src/farm/universes.js';
 import { cloneMac } from '../../../src/farm/wire.js';
 import { parseAddress } from '../../../src/packet/address.js';
 import { tcp } from '../native/build.js';
@@ -52,6 +52,7 @@ export function chain(...addresses: string[]): Universe {
 export function caught(pool: Pool, folder: string, pages = 5): CapturedClone & { readonly disk: number } {
   const universe = chain('10.99.0.1', '10.99.0.2', '10.99.0.3');
   const clone = [...universe.clones.values()].at(-1)!;
+  for (let flow = 0; flow < 4; flow++) noteVerdict(clone, 'reflect.policy:12', 'reflect');
   const image = pool.createImage(SIZE);
   image.write(0, new Uint8Array(SIZE / 4).fill(0x55));
   image.seal();
@@ -71,7 +72,6 @@ export function caught(pool: Pool, folder: string, pages = 5): CapturedClone & {
     memory,
     disk: openSync(disk, 'r'),
     recording,
-    verdicts: [{ rule: 'reflect.policy:12', verdict: 'reflect', flows: 4 }],
     report: parseReport('listen tcp 22\nprocess sh 2\nend\n'),
     account: { delta: 6 * PAGE_SIZE, pss: 30 << 20, overhead: 26 << 20, disk: 4096 },
   };

@@ -7,7 +7,7 @@ const folder = new URL('../../../../../config/images/', import.meta.url);
 
 /** The least that a recipe must say. */
 const LINUX = 'kernel debian\ninitramfs linux\nidentity agent\naddress 10.0.0.2/24 gateway 10.0.0.1\nready tcp 80\n';
-const DISK = 'disk xp.qcow2\nidentity translate\naddress 10.0.0.2/24 gateway 10.0.0.1\nready after 60\n';
+const DISK = 'disk qcow2\nidentity translate\naddress 10.0.0.2/24 gateway 10.0.0.1\nready after 60\n';
 
 function mistakes(text: string): string[] {
   try {
@@ -46,6 +46,7 @@ t.test('what is not said', (t) => {
   t.same(parseRecipe(`# nothing else\n${LINUX}`, 'x.recipe'), {
     ...{ memory: 128 * 2 ** 20, machine: 'pc', cpu: 'qemu64', nic: 'e1000', smbios: [] },
     ...{ linux: { initramfs: 'linux', append: '' }, disk: undefined, identity: 'agent' },
+    ...{ bus: 'ide', vga: 'none' },
     address: { address: parseAddress('10.0.0.2'), length: 24, gateway: parseAddress('10.0.0.1') },
     ...{ ready: { kind: 'tcp', port: 80 }, files: [], warm: [], timeout: 120 },
   });
@@ -57,10 +58,19 @@ t.test('a machine with a disk', (t) => {
     'memory 1G\nmachine q35\nnic rtl8139\nsmbios "type=1,product=a \\"b\\""\nsmbios "type=3"\nwarm tcp 135 445\n';
   t.match(parseRecipe(`${DISK}${more}timeout 600`, 'x.recipe'), {
     ...{ memory: 2 ** 30, machine: 'q35', nic: 'rtl8139', smbios: ['type=1,product=a "b"', 'type=3'] },
-    ...{ linux: undefined, disk: 'xp.qcow2', identity: 'translate', warm: [135, 445], timeout: 600 },
+    ...{
+      linux: undefined,
+      disk: 'qcow2',
+      bus: 'ide',
+      vga: 'none',
+      identity: 'translate',
+      warm: [135, 445],
+      timeout: 600,
+    },
     ready: { kind: 'after', seconds: 60 },
   });
-  t.match(parseRecipe(`${DISK.replace('xp.qcow2', 'disks/a..b/xp.raw')}`, 'x'), { disk: 'disks/a..b/xp.raw' });
+  const virtio = `${DISK.replace('qcow2', 'raw')}bus virtio\nvga cirrus`;
+  t.match(parseRecipe(virtio, 'x'), { disk: 'raw', bus: 'virtio', vga: 'cirrus' });
   t.end();
 });
 
@@ -77,9 +87,9 @@ t.test('mistakes say where, what was expected and what came', (t) => {
     ['kernel mine', "1:8: unknown kernel 'mine'; valid are debian"],
     ['initramfs ../x', "1:11: expected the name of a folder in guest/, not '../x'"],
     ['append "x', '1:8: this text has no closing "'],
-    ['disk /etc/shadow', "1:6: expected a file in the image's folder, not '/etc/shadow'"],
-    ['disk a/../../b', "1:6: expected a file in the image's folder, not 'a/../../b'"],
-    ['disk ..', "1:6: expected a file in the image's folder, not '..'"],
+    ['disk xp.qcow2', "1:6: unknown form of a disk 'xp.qcow2'; valid are raw, qcow2"],
+    ['bus scsi', "1:5: unknown bus 'scsi'; valid are ide, virtio"],
+    ['vga yes', "1:5: unknown graphics adapter 'yes'; valid are none, std, cirrus"],
     ['identity fake', "1:10: unknown way to an identity 'fake'; valid are agent, translate"],
     ['address 10.0.0.2', "1:9: expected an address such as 10.0.0.2/24, not '10.0.0.2'"],
     ['address 10.0.0.2/33 gateway 10.0.0.1', "1:9: expected an address such as 10.0.0.2/24, not '10.0.0.2/33'"],

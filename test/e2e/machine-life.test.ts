@@ -1,0 +1,60 @@
+/** How real machines of interest end: captured, with what their agents say, and their memory as it was. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { readCapture } from '../../src/farm/capture-record.js';
+import { Gateway, type ToldEvent } from './gateway.js';
+import { ownLab, potemkin, until } from './lab-rig.js';
+import { noMachines, ownState, ssh } from './machines-rig.js';
+
+const skip = noMachines();
+if (skip) console.error(`SKIPPED: captures of real machines: ${skip}`);
+
+const farm = join(fileURLToPath(new URL('../../..', import.meta.url)), 'config/farm.click');
+const SECRET = 'what an intruder left behind';
+
+t.setTimeout(300_000);
+
+t.test('machines that called others are captured with memory, report and traffic', { skip }, async (t) => {
+  const lab = ownLab(t);
+  await lab.up();
+  const state = ownState(t);
+  const short = ['-D', 'TARGETS=0', '-D', 'IDLE=5s', '-D', 'KEEP=5s'];
+  const gateway = await Gateway.start(t, lab, farm, '--state', state, ...short);
+  const address = '10.99.70.1';
+  const backdoor = '(nc -l -p 4444 > /dev/null 2>&1 &)';
+  await ssh(lab, address, `echo ${SECRET} > /root/x; ${backdoor}; nc -w 1 10.99.70.2 7 < /dev/null; true`);
+  const captured = (of: (event: ToldEvent) => boolean) =>
+    until('a capture', () => gateway.events.find((event) => event.kind === 'captured' && of(event)));
+
+  const { path, outcome } = await captured((event) => event.address === address && event.clone !== 0);
+  t.equal(outcome, 'captured');
+  const record = await readCapture(path!);
+  t.match(record, {
+    reason: /opened 1 connection of its own, is part of a universe of depth 2.*listens on tcp 4444, runs nc/,
+    ending: /^kept long enough/,
+    image: { name: 'linux' },
+    verdicts: [{ verdict: 'reflect', flows: 1 }],
+    report: { processes: { nc: 1 } },
+  });
+  t.ok(record.memory!.bytes > 0 && record.account!.overhead > 0);
+  const output = join(state, 'memory.raw');
+  execFileSync(potemkin, ['clones', 'restore-memory', path!, '-o', output, '--state', state], { stdio: 'ignore' });
+  t.ok(readFileSync(output).includes(SECRET), 'in its memory is what it held');
+
+  const universe = await captured(({ clone }) => clone === 0);
+  const file = join(universe.path!, 'traffic.pcapng');
+  const talk = execFileSync('tshark', ['-r', file, '-Y', 'tcp.flags.syn == 1', '-T', 'fields', '-e', 'ip.dst'], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  t.match(talk, '10.99.70.1\n');
+  t.match(talk, '10.99.70.2\n');
+
+  await ssh(lab, '10.99.70.3', 'nc -w 1 10.99.70.4 7 < /dev/null; true');
+  t.equal(await gateway.end(), 0);
+  const last = gateway.events.find(({ kind, address }) => kind === 'captured' && address === '10.99.70.3');
+  t.match(last, { outcome: 'captured' }, 'and so is one that runs when the gateway stops');
+});

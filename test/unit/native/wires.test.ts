@@ -208,11 +208,12 @@ t.test('a wire whose other end is closed takes nothing and wakes nobody', async 
 
 /** Connects its descriptor 3 to another socket, which puts the socket at the first one's other end into error. */
 const TURNCOAT = `
-import socket
-other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-other.bind('')
-s = socket.socket(fileno=3)
-s.connect(other.getsockname())
+import socket, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    # By a path: an abstract name would be looked for in the network namespace of descriptor 3, which for root is not ours.
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    other.bind(folder + '/other')
+    socket.socket(fileno=3).connect(other.getsockname())
 `;
 
 t.test('a wire whose other end turns to somebody else wakes nobody', async (t) => {

@@ -20,6 +20,9 @@ export interface ToldEvent {
   readonly reason?: string;
 }
 
+/** Definitions that give config/farm.click simulated clones. */
+export const SIMULATED = ['-D', 'BACKEND=simulated', '-D', 'MAP=simulated.map'];
+
 /** `potemkin run` in the gateway's namespace of a lab, with the control plane outside. */
 export class Gateway {
   readonly ended: Promise<number | string | null>;

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { type Daemon, runDaemon } from './daemon.js';
+import { SIMULATED } from './gateway.js';
 import { greGraph } from './gre-graph.js';
 import { ip, noNamespaces, Pair } from './netns.js';
 
@@ -255,7 +256,7 @@ t.test('GRE made by scapy', { skip, timeout: 120_000 }, async (t) => {
 t.test('the default graph and scapy', { skip, timeout: 60_000 }, async (t) => {
   const pair = wire(t);
   const defines = ['LOCAL=192.0.2.2', `ROUTER=${ROUTER}`, 'TARGETS=0'].flatMap((define) => ['-D', define]);
-  const daemon = await runDaemon(t, pair.right, FARM, ...defines);
+  const daemon = await runDaemon(t, pair.right, FARM, ...SIMULATED, ...defines);
   const to = { outer: { src: ROUTER, dst: '192.0.2.2' }, inner: inner(2) };
   const heard = await talk(t, pair, [
     { ...to, name: 'ping', kind: 'ping' },

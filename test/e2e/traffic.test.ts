@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Lab } from '../../src/control/lab/lab.js';
-import { Gateway } from './gateway.js';
+import { Gateway, SIMULATED } from './gateway.js';
 import { attack, Conversation, noLab, ownLab } from './lab-rig.js';
 
 t.setTimeout(180_000);
@@ -39,7 +39,7 @@ function answering({ ports }: Found, port: number): string[] {
 t.test('with the scan filter off, every dark address is there', { skip: noLab }, async (t) => {
   const lab = ownLab(t);
   await lab.up();
-  const gateway = await Gateway.start(t, lab, farm, '-D', 'TARGETS=0');
+  const gateway = await Gateway.start(t, lab, farm, ...SIMULATED, '-D', 'TARGETS=0');
 
   await t.test('ping', async (t) => {
     const { status, out } = await attack(lab, 'ping', '-n', '-c', '3', '-i', '0.2', '-W', '2', '10.99.201.7');
@@ -82,7 +82,7 @@ t.test('with the scan filter off, every dark address is there', { skip: noLab },
 t.test('with the scan filter on, a sweep meets one target a port', { skip: noLab }, async (t) => {
   const lab = ownLab(t);
   await lab.up();
-  const gateway = await Gateway.start(t, lab, farm);
+  const gateway = await Gateway.start(t, lab, farm, ...SIMULATED);
   const open = new Conversation(t, lab, '198.51.100.40', '10.99.66.1', 7);
   t.match(await open.say('before', /before/), 'before');
   const clones = () => gateway.clones.length;

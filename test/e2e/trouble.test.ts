@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Gateway } from './gateway.js';
+import { Gateway, SIMULATED } from './gateway.js';
 import { attack, Conversation, noLab, ownLab, until } from './lab-rig.js';
 
 t.setTimeout(120_000);
@@ -13,7 +13,7 @@ t.test('an interface that goes and comes back', { skip: noLab }, async (t) => {
   const lab = ownLab(t);
   await lab.up();
   const { gateway: inside, router } = lab.namespaces;
-  const gateway = await Gateway.start(t, lab, farm);
+  const gateway = await Gateway.start(t, lab, farm, ...SIMULATED);
   const ping = async () => (await attack(lab, 'ping', '-n', '-c', '1', '-W', '1', '10.99.5.5')).status === 0;
   t.ok(await ping());
 
@@ -49,7 +49,7 @@ t.test('a signal amid conversations ends it in order', { skip: noLab }, async (t
   const lab = ownLab(t);
   await lab.up();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const gateway = await Gateway.start(t, lab, farm);
+    const gateway = await Gateway.start(t, lab, farm, ...SIMULATED);
     const talk = new Conversation(t, lab, '198.51.100.9', '10.99.66.1', 7);
     await talk.say('hello', /hello/);
     t.equal(await gateway.end(signal), 0, signal);
@@ -59,7 +59,7 @@ t.test('a signal amid conversations ends it in order', { skip: noLab }, async (t
 t.test('a lab that goes away under a gateway does not end it', { skip: noLab }, async (t) => {
   const lab = ownLab(t);
   await lab.up();
-  const gateway = await Gateway.start(t, lab, farm);
+  const gateway = await Gateway.start(t, lab, farm, ...SIMULATED);
   lab.down();
   await until('it to tell', () => gateway.events.some(({ kind }) => kind === 'warning' || kind === 'error'));
   t.equal((await gateway.get('/metrics')).status, 200);

@@ -103,7 +103,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
     throw new ImageError(`${path}: ${why}`);
   };
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
-    refuse(error.code === 'ENOENT' ? 'there is no frozen image here' : error.message),
+    refuse(error.code === 'ENOENT' ? 'there is no frozen image here; potemkin image makes one' : error.message),
   );
   let found: { format?: unknown; digest?: unknown; image?: unknown };
   try {

@@ -11,7 +11,7 @@ import { Launcher } from '../qemu/launcher.js';
 import { Machine } from '../qemu/machine.js';
 import { MAILBOX } from '../qemu/mailbox.js';
 import { Nursery } from '../qemu/nursery.js';
-import { frozenPlace, practise, type Role } from '../qemu/rehearsal.js';
+import { frozenPlace, giveBack, practise, type Role } from '../qemu/rehearsal.js';
 import { processor, qemuVersion } from '../qemu/version.js';
 import { describeFile, ImageError, type Manifest, writeManifest } from './manifest.js';
 import { commandLine, parseRecipe, type Recipe } from './recipe.js';
@@ -145,6 +145,7 @@ async function prepareAndSave(
   const mailbox = recipe.identity === 'agent' ? await findMailbox(memory) : undefined;
   say('practising what its clones will do');
   await practise(machine, { ...role, mailbox }, nursery);
+  await giveBack(machine, { ...role, mailbox }, nursery);
   await setTimeout(REST);
   say('freezing');
   await machine.pause();

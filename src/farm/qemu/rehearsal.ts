@@ -40,11 +40,13 @@ export function identityLetter(
   };
 }
 
+type Somebody = Place & { readonly hostname: string };
+
 /**
  * Somebody to play in a round of a rehearsal. Each is another one in another network, with a name as long as those that
  * come later: what then differs is what was rehearsed.
  */
-function somebody(role: Role, round: number): Place & { readonly hostname: string } {
+function somebody(role: Role, round: number): Somebody {
   const { address, gateway, length } = role.address;
   const away = (round + 1) << 8;
   const mac = Uint8Array.of(...FROZEN_MAC.subarray(0, 5), FROZEN_MAC[5]! + round + 1);
@@ -54,6 +56,21 @@ function somebody(role: Role, round: number): Place & { readonly hostname: strin
 /** What of an image a rehearsal needs to know. */
 export type Role = Pick<Manifest, 'name' | 'address' | 'files' | 'warm' | 'mailbox'>;
 
+/** Has the agent of a machine that runs take on an identity, which is not its last. @throws {Error} if it does not */
+async function takeOn(machine: Machine, role: Role, nursery: Nursery, identity: Somebody): Promise<void> {
+  nursery.move(machine.id, identity);
+  const announced = nursery.announced(machine.id, PATIENCE);
+  machine.post(role.mailbox!, identityLetter(role, identity, identity, false));
+  if (!(await announced))
+    throw new Error(`it announced no identity when that was rehearsed: ${machine.outcome(role.mailbox!)}`);
+}
+
+/** Gives a machine that has practised what it had before. */
+export async function giveBack(machine: Machine, role: Role, nursery: Nursery): Promise<void> {
+  const identity = { ...frozenPlace(role), hostname: role.name };
+  if (role.mailbox !== undefined) await takeOn(machine, role, nursery, identity);
+}
+
 /**
  * Lets a machine that runs do what it will have to do when it plays somebody: take on an identity and answer on its
  * ports. Under software emulation nearly all of the time that this takes at first is the translation of code.
@@ -61,14 +78,7 @@ export type Role = Pick<Manifest, 'name' | 'address' | 'files' | 'warm' | 'mailb
  */
 export async function practise(machine: Machine, role: Role, nursery: Nursery): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
-    if (role.mailbox !== undefined) {
-      const identity = somebody(role, round);
-      nursery.move(machine.id, identity);
-      const announced = nursery.announced(machine.id, PATIENCE);
-      machine.post(role.mailbox, identityLetter(role, identity, identity, false));
-      if (!(await announced))
-        throw new Error(`it announced no identity when that was rehearsed: ${machine.outcome(role.mailbox)}`);
-    }
+    if (role.mailbox !== undefined) await takeOn(machine, role, nursery, somebody(role, round));
     await nursery.ping(machine.id, KNOCK);
     for (const port of role.warm) await nursery.knock(machine.id, port, KNOCK);
   }

@@ -96,7 +96,8 @@ export class StandbyPool<M> {
     if (machine !== undefined) taker(machine, 'warm');
     else shelf.waiting.push(taker);
     if (shelf.ready.length === 0) this.grow(shelf);
-    this.work();
+    // The one that was taken is replaced when `work` is called next: now it needs the processor more.
+    if (machine === undefined) this.work();
   }
 
   /** Forgets somebody who waits. */

@@ -64,6 +64,9 @@ t.test('who asks gets one that stands by, and it is replaced', async (t) => {
   take();
   t.same(taken, ['1 warm'], 'at once');
   await finish();
+  t.equal(pool.ready, 1, 'it has the processor for itself');
+  pool.work();
+  await finish();
   t.equal(pool.ready, 2);
 });
 
@@ -107,10 +110,12 @@ t.test('an image that runs dry gets twice as many, and later fewer again', async
   t.equal(pool.target, 2, 'one is left');
   take();
   t.equal(pool.target, 4);
+  pool.work();
   await finish();
   t.equal(pool.ready, 4);
   for (let i = 0; i < 4; i++) take();
   t.equal(pool.target, 6, 'no more than may be');
+  pool.work();
   await finish();
   for (let i = 0; i < 10; i++) {
     clock.advance(clock.now + 30);

@@ -71,7 +71,7 @@ export class Gateway {
     const metrics = await new Promise<string | undefined>((resolve) => {
       child.stderr.setEncoding('utf8').on('data', (piece: string) => {
         said = (said + piece).slice(-SAID);
-        const url = /metrics at (\S+)/.exec(said)?.[1];
+        const url = /metrics at (http:[^\s"]+)/.exec(said)?.[1];
         if (url !== undefined) resolve(url);
       });
       child.on('error', ({ message }) => {

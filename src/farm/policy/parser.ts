@@ -5,6 +5,8 @@ import { join, type Node, test } from '../../packet/pattern/syntax.js';
 import { suggestion } from '../../pipeline/click/suggest.js';
 import { UNIVERSE_KINDS } from '../universes.js';
 import { type Action, readAction } from './actions.js';
+import { type Ceiling, DEFAULT_CEILING } from './ceiling.js';
+import { CeilingBlock } from './ceiling-block.js';
 import { FACT } from './facts.js';
 import { CLASSES, concerns, protocolClass } from './limits.js';
 import { quoted } from './quoted.js';
@@ -49,6 +51,7 @@ export class PolicyParser {
   /** The files that are being read, from the first to the one included last. */
   private readonly files: string[] = [];
   private included = 0;
+  private block: CeilingBlock | undefined;
 
   /** @param read gives the text of an included file, or throws with the reason */
   constructor(read: (file: string) => string) {
@@ -56,14 +59,25 @@ export class PolicyParser {
     this.words = new PolicyWords(this.sets, (name) => this.imageNumber(name));
   }
 
+  /** What may ever leave. */
+  get ceiling(): Ceiling {
+    return this.block?.ceiling ?? DEFAULT_CEILING;
+  }
+
   /** Reads a file's text; its rules stand in the given sections too. */
   file(text: string, file: string, outer: readonly Section[] = []): void {
     this.files.push(file);
     const sections = [...outer];
     const opened: Statement[] = [];
+    let block: CeilingBlock | undefined;
     for (const statement of readStatements(text, file)) {
       try {
-        if (statement.text.trim() === '}') {
+        if (/^\s*ceiling\b/.test(statement.text) || block) {
+          const before = block;
+          block = this.ceilingLine(statement, before, sections);
+          if (block && !before) opened.push(statement);
+          if (!block && before) opened.pop();
+        } else if (statement.text.trim() === '}') {
           if (opened.length === 0) throw new StatementError(0, "'}' closes nothing");
           opened.pop();
           sections.pop();
@@ -116,6 +130,27 @@ export class PolicyParser {
         `expected one of ${UNIVERSE_KINDS.join(', ')}, not '${name!.text}'${suggestion(name!.text, UNIVERSE_KINDS)}`,
       );
     return { name: called, condition: fact('kind', number) };
+  }
+
+  /** Reads on in a ceiling, or begins one. @returns it, if it goes on in the next statement */
+  private ceilingLine(
+    statement: Statement,
+    begun: CeilingBlock | undefined,
+    sections: readonly Section[],
+  ): CeilingBlock | undefined {
+    const block = begun ?? new CeilingBlock(this.sets, statement.place);
+    const complain = (offset: number, message: string) => this.problems.push(statement.complain(offset, message));
+    const head = begun ? 0 : /^\s*ceiling\s*\{?/.exec(statement.text)![0].length;
+    if (!begun) {
+      const start = statement.text.search(/\S/);
+      if (sections.length > 0)
+        complain(start, 'expected a ceiling outside of all sections: it holds for the whole policy');
+      if (this.block) complain(start, `a policy has one ceiling, and the first is at ${this.block.place}`);
+      if (statement.text[head - 1] !== '{') throw new StatementError(head, "expected 'ceiling {'");
+      this.block ??= block;
+    }
+    for (const { offset, message } of block.read(statement, head)) complain(offset, message);
+    return block.closed ? undefined : block;
   }
 
   private include(statement: Statement, sections: readonly Section[]): void {

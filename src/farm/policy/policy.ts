@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { Packets } from '../../packet/packets.js';
 import { always, type Node } from '../../packet/pattern/syntax.js';
 import type { Action } from './actions.js';
+import type { Ceiling } from './ceiling.js';
 import { FACT, OTHER_IMAGE } from './facts.js';
 import { PolicyParser, type Rule } from './parser.js';
 import { RuleIndex } from './rule-index.js';
 import { PolicyError } from './text.js';
 
 export type { Action } from './actions.js';
+export type { Ceiling, CeilingBox } from './ceiling.js';
 export type { Rule } from './parser.js';
 export { PolicyError } from './text.js';
 
@@ -36,6 +38,8 @@ const AGES = 15;
 export class Policy {
   readonly file: string;
   readonly rules: readonly Rule[];
+  /** What may ever leave, whatever the rules say. */
+  readonly ceiling: Ceiling;
   /** Images that redirecting verdicts name. */
   readonly images: readonly string[];
   /** How many sets and ports have a name. */
@@ -71,6 +75,7 @@ export class Policy {
     if (parser.problems.length > 0) throw new PolicyError(parser.problems);
     this.file = file;
     this.rules = parser.rules;
+    this.ceiling = parser.ceiling;
     this.sets = parser.sets.size;
     this.images = [...new Set(parser.rules.flatMap(({ action }) => imagesOf(action)))];
     this.warnings = unreachable(parser.rules);

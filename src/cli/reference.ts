@@ -1,7 +1,7 @@
 import { metricName } from '../control/metrics.js';
 import { keyword } from '../pipeline/configure.js';
 import type { ElementClass } from '../pipeline/element.js';
-import { isAnyPorts, type MetricSpec, type Ports, type Spec } from '../pipeline/spec.js';
+import { dropsOf, isAnyPorts, type MetricSpec, type Ports, type Spec } from '../pipeline/spec.js';
 import type { Key } from '../pipeline/values.js';
 import type { Manual } from './manual.js';
 
@@ -70,7 +70,7 @@ export function reference({ name, spec }: Pick<ElementClass, 'name' | 'spec'>, {
     ),
     section(
       'Drops',
-      Object.entries(spec.drops).map(([reason, doc]) => item(`\`${reason}\``, doc)),
+      Object.entries(dropsOf(spec)).map(([reason, doc]) => item(`\`${reason}\``, doc)),
     ),
     section(
       'Metrics',

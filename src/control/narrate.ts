@@ -13,6 +13,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   rewrite: 'let out, rewritten',
   drop: 'dropped',
   reset: 'refused',
+  stopped: 'held back, as export is stopped',
 };
 
 /** Names of files and messages of libraries may hold anything: a line stays a line, and a terminal's state its own. */

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
 import { type Decision, describeDecision } from '../farm/policy/decisions.js';
+import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
 import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
 import { Policy, readPolicy } from '../farm/policy/policy.js';
@@ -30,12 +31,15 @@ const spec = {
     }),
     decisions: count(4096, 'Decisions that are remembered for those who ask later.', { min: 1, max: 1 << 16 }),
     destinations: count(1 << 18, 'Outside addresses that quotas count for at once.', { min: 1, max: 1 << 24 }),
+    rate: count(100_000, 'Most packets that may leave in a second. One more, and export is stopped.', { min: 1 }),
   },
   drops: {
     universe: 'its universe is gone',
     collision: 'another universe has the same flow open towards the outside',
     options: 'it may leave but for its IP options, of which a source route would lead it elsewhere',
     quota: 'its flow goes on, but has used up its packets or bytes for now',
+    stopped: 'it may leave, but export is stopped, and a person has not lifted that yet',
+    failed: 'policy could not be evaluated for it; export is stopped',
   },
   metrics: {
     decisions: {
@@ -65,6 +69,10 @@ const spec = {
       read: 'the decisions made last, the latest first, a line each: time, verdict, rule, flow, and how quotas stood',
       write: 'which of them to read: an address, `clone N`, `universe N`, or `all`',
     },
+    stop_export: {
+      read: '`true` while export is stopped',
+      write: 'stops export, for the reason written; only `potemkin allow-export` lifts that',
+    },
   },
   containment: { role: 'guard', licenses: 'forward' },
 } as const satisfies Spec;
@@ -79,6 +87,9 @@ const ROUND = 10;
  *
  * A policy can be replaced while it is in force: write a file's name, or `reload`, to the handler `policy`. Flows that are
  * open are then decided anew with their next packet. Limits that the same rule had before go on counting.
+ *
+ * While export is stopped (docs/containment.md) all goes on but one thing: what may leave is dropped. More than RATE packets
+ * that leave in a second, and a policy that cannot be evaluated, stop it.
  *
  * `potemkin check` refuses a graph in which packets of clones could reach a tunnel or a device other than by the
  * forward output.
@@ -100,6 +111,8 @@ export class ExportPolicy extends Element<typeof spec> {
   private readonly universes: Universes;
   private readonly images: Images;
   private readonly judge: Judge;
+  private readonly rate: ExportRate;
+  private stopped = false;
   /** Flows decided, by the rule's place. */
   private readonly counts = new Map<string, number>();
   private asked: (decision: Decision) => boolean = () => true;
@@ -107,6 +120,7 @@ export class ExportPolicy extends Element<typeof spec> {
   constructor(setup: Setup<typeof spec>) {
     super(setup);
     const { policy, decisions, destinations } = this.config;
+    this.rate = new ExportRate(this.config.rate);
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
     for (const name of policy.images) this.images.number(name);
@@ -131,18 +145,39 @@ export class ExportPolicy extends Element<typeof spec> {
   override push(batch: Batch): void {
     const { judge } = this;
     const now = this.now();
+    this.stopped = this.services.killSwitch.stopped;
     judge.prepare(batch, now);
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
-      if (!judge.isDecided(row)) {
-        if (this.decide(row, now)) this.send(row);
+      try {
+        if (judge.isDecided(row) ? !this.meter(row, now) : !this.decide(row, now)) continue;
+      } catch (error) {
+        this.cut(`policy error: ${error}`);
+        this.drops.failed.add(row);
         continue;
       }
-      const outcome = judge.meter(row, now);
-      if (outcome) this.reportLimit(row, outcome);
-      if (outcome?.passing) this.drops.quota.add(row);
-      else this.send(row);
+      this.send(row, now);
     }
+  }
+
+  private cut(reason: string): void {
+    this.services.killSwitch.stop(this.name, reason);
+    this.stopped = true;
+  }
+
+  /** Counts a row of a decided flow. False if the row has ended. */
+  private meter(row: number, now: number): boolean {
+    const outcome = this.judge.meter(row, now);
+    if (outcome) this.reportLimit(row, outcome);
+    if (outcome?.passing) this.drops.quota.add(row);
+    return !outcome?.passing;
+  }
+
+  /** Lets a row leave, unless export is stopped. */
+  private forward(row: number, now: number): void {
+    if (!this.stopped && this.rate.exceeds(now)) this.cut(`more than ${this.rate.most} packets left in a second`);
+    if (this.stopped) this.drops.stopped.add(row);
+    else this.out.forward.add(row);
   }
 
   override settle(): void {
@@ -150,14 +185,14 @@ export class ExportPolicy extends Element<typeof spec> {
   }
 
   /** Sends a row of a decided flow where its verdict says. */
-  private send(row: number): void {
+  private send(row: number, now: number): void {
     const { packets } = this;
     switch (packets.verdict[row]) {
       case VERDICT.forward:
         // The flow table saw the other universe's flow, so this one was never known to the outside.
         if (packets.flowState[row]! & FLOW.collides) this.drops.collision.add(row);
         else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
-        else this.out.forward.add(row);
+        else this.forward(row, now);
         break;
       case VERDICT.reflect:
         this.out.reflect.add(row);
@@ -227,7 +262,7 @@ export class ExportPolicy extends Element<typeof spec> {
       kind: 'verdict',
       clone: packets.clone[row]!,
       universe: packets.universe[row]!,
-      verdict: passing ? 'drop' : step.action.verdict,
+      verdict: passing ? 'drop' : this.stopped && step.action.verdict === 'forward' ? 'stopped' : step.action.verdict,
       rule: step.rule.place,
       ...(over && { quota: `${over.limit.text}: ${used} of ${over.limit.most} used` }),
       source: packets.src[row]!,
@@ -282,6 +317,10 @@ export class ExportPolicy extends Element<typeof spec> {
         write: (text: string) => {
           this.asked = this.select(text.trim());
         },
+      },
+      stop_export: {
+        read: () => String(this.services.killSwitch.stopped),
+        write: (text: string) => this.cut(text.trim() || 'by its handler'),
       },
     };
   }

@@ -3,6 +3,7 @@ import type { Packets } from '../packet/packets.js';
 import type { Clock } from './clock.js';
 import type { EngineEvent } from './events.js';
 import type { Handlers } from './handlers.js';
+import type { ExportStop } from './kill-switch.js';
 import type { Link } from './link.js';
 import type { AnyPorts, ConfigOf, MetricSpec, Spec } from './spec.js';
 import type { Counter, Gauge, Histogram } from './stats.js';
@@ -15,6 +16,8 @@ export interface Services {
   readonly seed: bigint;
   /** The folder of what outlives a run: images, captures. */
   readonly state: string;
+  /** Whether export is stopped; and stops it, where something is not as it should be. */
+  readonly killSwitch: ExportStop;
   /** The one instance of a class that the elements of this engine share. */
   shared<T>(of: new (services: Services) => T): T;
   /** Reads and writes what elements show by name. */

@@ -7,7 +7,8 @@ import type { AnyElement, Services } from './element.js';
 import { ConservationError, ElementError } from './errors.js';
 import { type EngineEvent, EventGate } from './events.js';
 import { Handlers } from './handlers.js';
-import { Inlet, type Link } from './link.js';
+import { KillSwitch } from './kill-switch.js';
+import { type Gate, Inlet, type Link } from './link.js';
 import { makeGraph } from './make.js';
 import type { Registry } from './registry.js';
 import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
@@ -19,6 +20,8 @@ export interface EngineOptions {
   state?: string;
   /** Default: the wall clock, or the packets' own time if all sources are replayed captures. */
   clock?: Clock;
+  /** That of the daemon; default: one of its own, with which nothing is stopped. */
+  killSwitch?: KillSwitch;
   /** Checks after each call of an element that no row was lost or doubled. */
   checked?: boolean;
   onEvent?(event: EngineEvent): void;
@@ -61,6 +64,7 @@ export class Engine {
   /** One a kind, so that a flood of one kind hides no other. */
   private readonly gates = new Map<EngineEvent['kind'], EventGate>();
   private readonly checked: boolean;
+  private readonly guards: ReadonlySet<AnyElement>;
   private wakeUp: (() => void) | undefined;
   private woken = false;
   private stopping = false;
@@ -79,6 +83,7 @@ export class Engine {
       clock,
       seed: options.seed ?? (replay ? 1n : randomBytes(8).readBigUInt64LE()),
       state: options.state ?? '.',
+      killSwitch: options.killSwitch ?? new KillSwitch(),
       shared<T>(of: new (services: Services) => T): T {
         if (!shared.has(of)) shared.set(of, new of(engine.services));
         return shared.get(of) as T;
@@ -98,7 +103,16 @@ export class Engine {
     this.links = links;
     this.handlers = new Handlers(this);
     this.handlers.define('stop', { write: () => this.halt() });
-    this.inlets = graph.order.flatMap((number) => inletsOf(links.filter(({ to }) => to.element === elements[number])));
+    const roles = new Map(elements.map((each) => [each, registry.get(each.className)?.spec.containment?.role]));
+    this.guards = new Set(elements.filter((each) => roles.get(each) === 'guard'));
+    this.inlets = graph.order.flatMap((number) => {
+      const element = elements[number]!;
+      const isExit = roles.get(element) === 'exit';
+      return inletsOf(
+        links.filter(({ to }) => to.element === element),
+        isExit ? { killSwitch: this.services.killSwitch, drop: element.drops['stopped']! } : undefined,
+      );
+    });
     const pulling = elements.filter((element) => element.pull);
     this.settling = elements.filter((element) => element.settle);
     this.holding = pulling.filter((element) => element.waiting !== undefined);
@@ -210,7 +224,10 @@ export class Engine {
     try {
       return this.turn(draining);
     } catch (error) {
-      throw this.current ? new ElementError(this.current, error) : error;
+      const { current } = this;
+      // The run ends, and the next one must not begin as if nothing had been.
+      if (current && this.guards.has(current)) this.services.killSwitch.stop(current.name, `policy error: ${error}`);
+      throw current ? new ElementError(current, error) : error;
     } finally {
       this.turns.add(1);
       this.turnSeconds.observe((performance.now() - start) / 1000);
@@ -293,9 +310,15 @@ export class Engine {
 }
 
 /** The inputs of one element that links lead to. */
-function inletsOf(links: readonly Link[]): Inlet[] {
+function inletsOf(links: readonly Link[], gate: Gate | undefined): Inlet[] {
   const ports = [...new Set(links.map(({ to }) => to.port))];
-  return ports.map((port) => new Inlet(links.filter(({ to }) => to.port === port)));
+  return ports.map(
+    (port) =>
+      new Inlet(
+        links.filter(({ to }) => to.port === port),
+        gate,
+      ),
+  );
 }
 
 /** Where each element brings packets in from, if it does. */

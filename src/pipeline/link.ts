@@ -1,5 +1,6 @@
 import { Batch } from '../packet/batch.js';
-import type { AnyElement } from './element.js';
+import type { AnyElement, Drop } from './element.js';
+import type { ExportStop } from './kill-switch.js';
 import type { Counter } from './stats.js';
 
 /**
@@ -21,6 +22,12 @@ export class Link extends Batch {
   }
 }
 
+/** What stands in front of an exit. */
+export interface Gate {
+  readonly killSwitch: ExportStop;
+  readonly drop: Drop;
+}
+
 /**
  * An input of an element. What has come by all links to it is delivered at once, link by link, because work is done the
  * quicker the longer a batch is.
@@ -29,12 +36,17 @@ export class Inlet {
   readonly element: AnyElement;
   private readonly port: number;
   private readonly links: readonly Link[];
+  private readonly gate: Gate | undefined;
   private readonly all = new Batch();
 
-  /** @param links those that lead to the same input; at least one */
-  constructor(links: readonly Link[]) {
+  /**
+   * @param links those that lead to the same input; at least one
+   * @param gate if the element is an exit
+   */
+  constructor(links: readonly Link[], gate?: Gate) {
     ({ element: this.element, port: this.port } = links[0]!.to);
     this.links = links;
+    this.gate = gate;
   }
 
   /** Rows that wait. */
@@ -46,7 +58,7 @@ export class Inlet {
 
   /** Delivers the rows that wait, and counts them. There are some. */
   flush(): void {
-    const { links, all, element, count } = this;
+    const { links, all, element, gate, count } = this;
     let batch: Batch = all;
     for (let i = 0; i < links.length; i++) {
       const link = links[i]!;
@@ -56,7 +68,8 @@ export class Inlet {
       if (link.count === count) batch = link;
       else all.addAll(link);
     }
-    element.push(batch, this.port);
+    if (gate?.killSwitch.stopped) gate.drop.addAll(batch);
+    else element.push(batch, this.port);
     for (let i = 0; i < links.length; i++) links[i]!.clear();
     all.clear();
   }

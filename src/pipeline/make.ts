@@ -3,7 +3,7 @@ import type { CheckedGraph } from './check.js';
 import type { AnyElement, Drop, Services, Setup } from './element.js';
 import { Link } from './link.js';
 import type { Registry } from './registry.js';
-import { isAnyPorts, type Ports, portNames, type Spec } from './spec.js';
+import { dropsOf, isAnyPorts, type Ports, portNames, type Spec } from './spec.js';
 import type { Counter, Stats } from './stats.js';
 
 /** The row itself needs no care: the engine takes all rows back. */
@@ -87,7 +87,7 @@ function numbering(ports: Ports): Record<string, number> {
 
 /** The counters of an element: drops by reason, and its metrics. */
 function numbers(element: string, spec: Spec, stats: Stats): Pick<Setup, 'drops' | 'metrics'> {
-  const drops = Object.keys(spec.drops).map((reason) => [
+  const drops = Object.keys(dropsOf(spec)).map((reason) => [
     reason,
     new CountedDrop(stats.counter('dropped_packets', 'packets dropped, by element and reason', { element, reason })),
   ]);

@@ -52,7 +52,8 @@ export interface Spec {
   readonly decoupled?: true;
   /**
    * What it means for containment. A `farm` is where clones' packets come from, an `exit` is where packets leave
-   * the gateway, and a `guard` is an export policy, which licenses what leaves by the outputs it names.
+   * the gateway, and a `guard` is an export policy, which licenses what leaves by the outputs it names. An exit sends
+   * nothing but what it is given, in `push`: while export is stopped the engine gives it nothing.
    */
   readonly containment?: { readonly role: 'farm' | 'exit' } | { readonly role: 'guard'; readonly licenses: string };
 }
@@ -60,6 +61,14 @@ export interface Spec {
 export type ConfigOf<S extends Spec> = {
   readonly [K in keyof S['config']]: S['config'][K] extends Key<infer T> ? T : never;
 };
+
+/** What the engine drops in front of every exit. */
+const EXIT_DROPS = { stopped: 'export is stopped, and a person has not lifted that yet' } as const;
+
+/** Every reason for which packets end at an element: its own, and those of the engine on its behalf. */
+export function dropsOf({ drops, containment }: Spec): Readonly<Record<string, string>> {
+  return containment?.role === 'exit' ? { ...drops, ...EXIT_DROPS } : drops;
+}
 
 /** Port names in order, or 'any'. */
 export function portNames(ports: Ports): readonly string[] | 'any' {

@@ -5,6 +5,7 @@ import { configure } from '../../src/pipeline/configure.js';
 import { type AnyElement, Element, type ElementClass, type Setup } from '../../src/pipeline/element.js';
 import { Engine } from '../../src/pipeline/engine.js';
 import type { EngineEvent } from '../../src/pipeline/events.js';
+import { KillSwitch } from '../../src/pipeline/kill-switch.js';
 import { Registry } from '../../src/pipeline/registry.js';
 import { isAnyPorts, type Spec } from '../../src/pipeline/spec.js';
 
@@ -70,6 +71,7 @@ export interface Rig<E extends AnyElement> {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly events: EngineEvent[];
+  readonly killSwitch: KillSwitch;
   /** Puts a packet into an input (a name or a number), with columns preset. It arrives at the next turn. */
   put(bytes: Uint8Array, columns?: Columns, input?: string | number): void;
   /** Runs turns until nothing moves, and returns what came out of each output since the last call. */
@@ -140,11 +142,13 @@ export function rig<E extends AnyElement>(
   };
   const events: EngineEvent[] = [];
   const clock = new Clock({ virtual: true, now: options.now ?? 1_000_000 });
+  const killSwitch = new KillSwitch();
   const registry = new Registry([Class as unknown as ElementClass, TestSource, TestSink]);
   const engine = new Engine(graph, registry, {
     seed: options.seed ?? 1n,
     ...(options.state !== undefined && { state: options.state }),
     clock,
+    killSwitch,
     checked: true,
     onEvent: (event) => events.push(event),
   });
@@ -155,6 +159,7 @@ export function rig<E extends AnyElement>(
     engine,
     clock,
     events,
+    killSwitch,
     put(bytes, columns = {}, input = 0) {
       const port = typeof input === 'number' ? input : inputs.indexOf(input);
       sources[port]!.queue.push({ bytes, columns });

@@ -354,3 +354,75 @@ t.test('who finds no room for a counter has nothing left', async (t) => {
   t.ok(outputs.includes('drop'));
   t.equal(policy.send().output, 'forward', 'who has one goes on');
 });
+
+t.test('while export is stopped nothing is forwarded, and all else goes on', async (t) => {
+  const policy = bench(t);
+  const answer = policy.send({}, REPLY);
+  t.equal(answer.output, 'forward');
+  policy.killSwitch.stop('test', '');
+  t.equal(policy.send({}, REPLY).output, undefined);
+  t.equal(policy.send({ dport: 80 }).output, undefined);
+  t.equal(policy.send({}, same(answer, REPLY)).output, undefined, 'of a flow that was decided before');
+  t.equal(policy.element.drops.stopped.rows, 3);
+  t.match(policy.verdicts().at(-1), { verdict: 'stopped', rule: /x\.policy:5$/ });
+  t.equal(policy.send().output, 'reflect');
+  t.equal(policy.send({ dport: 53 }).output, 'redirect');
+  t.equal(policy.send({ dport: 25 }).output, 'drop');
+  policy.killSwitch.lift();
+  t.equal(policy.send({}, same(answer, REPLY)).output, 'forward');
+});
+
+t.test('more packets in a second than RATE stop export', async (t) => {
+  const policy = bench(t, rules, ', RATE 3');
+  const forwarded = (packets: number) =>
+    Array.from({ length: packets }, () => policy.send({}, REPLY).output).filter((each) => each === 'forward').length;
+  t.equal(forwarded(2), 2);
+  t.equal(policy.send().output, 'reflect', 'what is reflected does not count');
+  policy.wait(1);
+  t.equal(forwarded(3), 3, 'a second later');
+  t.equal(policy.killSwitch.stopped, false);
+  t.equal(forwarded(2), 0);
+  t.equal(policy.killSwitch.stopped, true);
+  policy.wait(10);
+  t.equal(forwarded(1), 0, 'time does not lift it');
+  policy.killSwitch.lift();
+  t.equal(forwarded(1), 1);
+});
+
+t.test('a policy that cannot be evaluated stops export, and the rest goes on', async (t) => {
+  const policy = bench(t);
+  let call = {};
+  policy.killSwitch.onStop = (told) => {
+    call = told;
+  };
+  const { get } = policy.universes;
+  policy.universes.get = () => {
+    throw new RangeError('out of reach');
+  };
+  t.equal(policy.send({}, REPLY).output, undefined);
+  t.equal(policy.element.drops.failed.rows, 1);
+  t.same(call, { by: 'element', reason: 'policy error: RangeError: out of reach' });
+  policy.universes.get = get;
+  t.equal(policy.send({}, REPLY).output, undefined);
+  t.equal(policy.send().output, 'reflect');
+});
+
+t.test('a file that has become bad does not stop export: the policy in force stays', async (t) => {
+  const policy = bench(t);
+  t.throws(() => policy.reload('reply -> forwrd'));
+  renameSync(join(policy.folder, 'x.policy'), join(policy.folder, 'gone.policy'));
+  t.throws(() => policy.handlers.policy.write('reload'));
+  t.equal(policy.killSwitch.stopped, false);
+  t.equal(policy.send({}, REPLY).output, 'forward');
+});
+
+t.test('export is stopped by a handler', async (t) => {
+  const policy = bench(t);
+  t.equal(policy.handlers.stop_export.read(), 'false');
+  const calls: unknown[] = [];
+  policy.killSwitch.onStop = (call) => calls.push(call);
+  policy.handlers.stop_export.write(' a test\n');
+  t.equal(policy.handlers.stop_export.read(), 'true');
+  t.same(calls, [{ by: 'element', reason: 'a test' }]);
+  t.equal(policy.send({}, REPLY).output, undefined);
+});

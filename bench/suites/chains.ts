@@ -28,6 +28,7 @@ const ROWS: readonly Row[] = [
   { name: 'chain-10k', graph: 'chain', flows: 10_000, keeps: true, goal: 150 },
   { name: 'chain-1m', graph: 'chain', flows: 1_000_000, scans: 5, keeps: true, goal: 200 },
   { name: 'filtered-10k', graph: 'filtered', flows: 10_000, keeps: true, goal: 150 },
+  { name: 'universes-1m', graph: 'universes', flows: 1_000_000, scans: 5, keeps: true, goal: 260 },
   { name: 'dump', graph: 'dump', flows: 10_000 },
 ];
 

@@ -1,35 +1,30 @@
 import { Accounts } from '../farm/accounts.js';
+import { endAged } from '../farm/ageing.js';
 import type { BackendListener, CloneBackend, Death, Origin } from '../farm/backend.js';
+import { BACKENDS, makeBackend } from '../farm/backends.js';
 import { Bindings } from '../farm/bindings.js';
-import { type Clones, ENDINGS } from '../farm/clones.js';
+import { Births } from '../farm/births.js';
+import type { Clones } from '../farm/clones.js';
+import { FARM_METRICS, measureFarm } from '../farm/farm-metrics.js';
 import { Images } from '../farm/images.js';
 import { Inbound } from '../farm/inbound.js';
 import { Lifecycle } from '../farm/lifecycle.js';
 import { listClones, listUniverses } from '../farm/listing.js';
 import { Outbound } from '../farm/outbound.js';
-import { QemuBackend } from '../farm/qemu/backend.js';
-import { CAPTURING } from '../farm/retirement.js';
-import { SimulatedBackend } from '../farm/simulated/backend.js';
-import { type CloneRecord, isUp, type Universe } from '../farm/universes.js';
+import { Timings } from '../farm/timings.js';
+import { type CloneRecord, isUp } from '../farm/universes.js';
 import { MTU } from '../farm/wire.js';
 import type { Batch } from '../packet/batch.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
 import { bytes, choice, configFile, count, seconds } from '../pipeline/values.js';
 
-/** Upper bounds of how long bindings take. */
-const SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-
 const spec = {
   summary: 'gives every address its own clone, made when its first packet arrives',
   inputs: { in: 'packets for clones: of a known flow, or with the image that is to play the address' },
   outputs: { out: 'what clones send' },
   config: {
-    backend: choice(
-      ['qemu', 'simulated'],
-      'simulated',
-      'Where clones come from: real machines, or a small network stack each.',
-    ),
+    backend: choice(BACKENDS, 'simulated', 'Where clones come from: real machines, or a small network stack each.'),
     images: configFile('images', 'Folder with the profiles of simulated images. Real ones are in the state folder.'),
     memory: bytes(
       2 * 2 ** 30,
@@ -38,6 +33,9 @@ const spec = {
     cap: bytes(64 * 2 ** 20, 'Memory that one clone may change. It is captured and ended when it has changed more.'),
     clones: count(20_000, 'Clones that may exist at once.', { min: 1 }),
     universeClones: count(1000, 'Clones that one universe may have at once.', { min: 1 }),
+    universeDepth: count(32, 'Clones that one chain may have, of which each called for the next.', { min: 1 }),
+    universeFanout: count(256, 'Clones that one clone may call into being.'),
+    universeAge: seconds(604_800, 'Time after which a universe takes no new clones, and those that it has are ended.'),
     binding: count(256, 'Clones that may be in the making at once.', { min: 1, max: 4096 }),
     waiting: count(32, 'Packets that may wait for one clone in the making.', { min: 1, max: 1024 }),
     quiet: seconds(2, 'Time without packets after which a clone is quiet: it may be given up for another.'),
@@ -72,6 +70,9 @@ const spec = {
     unbound: 'it belongs to a flow whose clone is gone',
     full: 'as many clones as may exist are busy',
     crowded: 'its universe has as many clones as one may have',
+    deep: 'its clone would be deeper in a chain than one may be',
+    fanout: 'its sender has called as many clones into being as one may',
+    aged: 'its universe is too old for another clone',
     binding: 'as many clones as may be in the making are',
     waiting: 'too many packets wait for its clone',
     failed: 'its clone could not be made',
@@ -86,48 +87,7 @@ const spec = {
     untranslatable: 'its clone has another address inside, and its headers are broken or cut short',
     spoofed: 'a clone sent it with an address that is not its own',
   },
-  metrics: {
-    clones: {
-      kind: 'gauge',
-      doc: 'clones by state',
-      label: { name: 'state', values: ['standby', 'binding', 'live', 'quiet', 'captured'] },
-    },
-    standby: {
-      kind: 'gauge',
-      doc: 'machines that should stand by, and that are in the making',
-      label: { name: 'kind', values: ['target', 'making'] },
-    },
-    universes: { kind: 'gauge', doc: 'universes that exist' },
-    pool_bytes: {
-      kind: 'gauge',
-      doc: 'memory of the clone pool',
-      label: { name: 'kind', values: ['reference', 'delta', 'tables'] },
-    },
-    recorded_bytes: { kind: 'gauge', doc: 'memory that recordings of what clones said take' },
-    clones_made: { kind: 'counter', doc: 'clones made' },
-    clones_ended: {
-      kind: 'counter',
-      doc: 'clones ended, by why',
-      label: { name: 'reason', values: ENDINGS },
-    },
-    captures: {
-      kind: 'counter',
-      doc: 'clones and universes of interest, by what became of their capture',
-      label: { name: 'outcome', values: ['captured', 'full', 'busy', 'failed'] },
-    },
-    ready_seconds: {
-      kind: 'histogram',
-      doc: 'time from the first packet for an address until its clone runs',
-      label: { name: 'origin', values: ['warm', 'cold'] },
-      buckets: SECONDS,
-    },
-    reply_seconds: {
-      kind: 'histogram',
-      doc: 'time from the first packet for an address until its clone sends the first one',
-      label: { name: 'origin', values: ['warm', 'cold'] },
-      buckets: SECONDS,
-    },
-  },
+  metrics: FARM_METRICS,
   handlers: {
     clones: { read: 'clones that exist, and the bytes that each costs: a JSON object a line' },
     universes: { read: 'universes that exist: a JSON object a line' },
@@ -150,7 +110,7 @@ const ROUND = 1;
  * connections, changed much memory, run or listen on what their image does not, or are part of a chain are kept for KEEP,
  * and captured before they go: see docs/captures.md. When there is no room the least interesting one goes first. An
  * infection that scans makes clones of interest without end, so a universe has at most UNIVERSE_CLONES; and none lives
- * longer than LIFE, however busy it is.
+ * longer than LIFE, however busy it is. Depth, fan-out and age of a universe are bounded as well.
  *
  * @example
  *   FromDump(in.pcap) -> UniverseTagger -> Dispatcher(MAP addresses.map)
@@ -165,10 +125,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   private readonly bindings: Bindings;
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
-  /** When a clone was asked for, by the wall, until its first reply is seen. */
-  private readonly asked = new Map<number, number>();
-  /** Clones that have been ready, and have not replied, and had to be made from nothing. */
-  private readonly cold = new Set<number>();
+  private readonly births: Births;
+  private readonly timings: Timings;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
@@ -177,6 +135,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const backend = this.makeBackend();
     this.backend = backend;
     this.accounts = new Accounts(backend);
+    this.timings = new Timings(this.metrics);
     const capturing = config.capture === 'always' || (config.capture === 'on' && !clock.virtual);
     this.life = new Lifecycle({
       ...config,
@@ -188,8 +147,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
           }
         : undefined,
       onEnd: (clone, ending) => {
-        this.asked.delete(clone.id);
-        this.cold.delete(clone.id);
+        this.timings.forget(clone.id);
         this.metrics.clones_ended[ending].add(1);
       },
       onCapture: (outcome) => this.metrics.captures[outcome].add(1),
@@ -204,6 +162,10 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         if (failure === undefined) clone.state = 'live';
         else this.clones.end(clone, 'failed', failure);
       },
+    });
+    this.births = new Births({
+      ...{ packets, drops, clock, clones: this.clones, limits: config },
+      isBusy: () => this.bindings.full,
     });
     this.inbound = new Inbound(packets, backend, drops, clock);
     this.outbound = new Outbound({
@@ -224,26 +186,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   protected makeBackend(): CloneBackend {
-    const { services, most } = this;
-    const { backend, images, memory, latency, overhead, disk, standby, standbyMost, builders, refill } = this.config;
-    if (backend === 'qemu') {
-      return new QemuBackend({
-        services,
-        state: services.state,
-        machines: most + CAPTURING + standbyMost + builders,
-        standby: { least: standby, most: Math.max(standby, standbyMost), builders, rate: refill },
-        overhead,
-        disk,
-        warn: (message) => services.event({ kind: 'warning', element: this.name, message }),
-      });
-    }
-    return new SimulatedBackend({
-      services,
-      folder: images,
-      memoryBudget: memory,
-      maxClones: most + CAPTURING,
-      latency,
-    });
+    return makeBackend(this.services, this.name, this.config, this.most);
   }
 
   override async start(): Promise<void> {
@@ -251,8 +194,9 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     await this.life.start();
     this.services.clock.every(ROUND, () => {
       this.life.round();
+      endAged(this.life, this.config.universeAge, this.now());
       this.accounts.refresh(this.clones);
-      this.measure();
+      measureFarm(this.metrics, this.backend, this.life);
     });
   }
 
@@ -266,43 +210,25 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   override push(batch: Batch): void {
-    const { packets } = this;
+    const { packets, clones } = this;
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
-      const universe = this.clones.universes.get(packets.universe[row]!);
-      if (!universe) this.drops.universe.add(row);
-      else if (packets.length[row]! > MTU) this.drops['too-big'].add(row);
-      else {
-        const clone = universe.clones.get(packets.dst[row]!) ?? this.bind(universe, row);
-        if (clone && isUp(clone)) this.deliver(clone, row);
-        else if (clone) this.wait(clone, row);
+      if (packets.length[row]! > MTU) {
+        this.drops['too-big'].add(row);
+        continue;
       }
+      const clone = clones.universes.get(packets.universe[row]!)?.clones.get(packets.dst[row]!) ?? this.bind(row);
+      if (clone && isUp(clone)) this.deliver(clone, row);
+      else if (clone) this.wait(clone, row);
     }
     this.sent += this.inbound.flush();
   }
 
   /** Makes a binding for the destination of a row, or drops the row. */
-  private bind(universe: Universe, row: number): CloneRecord | undefined {
-    const { packets } = this;
-    if (packets.image[row] === 0) {
-      this.drops.unbound.add(row);
-      return undefined;
-    }
-    if (universe.clones.size >= this.config.universeClones) {
-      this.drops.crowded.add(row);
-      return undefined;
-    }
-    if (this.bindings.full) {
-      this.drops.binding.add(row);
-      return undefined;
-    }
-    const parent = this.clones.get(packets.clone[row]!);
-    const clone = this.clones.create(universe, packets.dst[row]!, packets.image[row]! - 1, parent);
-    if (!clone) {
-      this.drops.full.add(row);
-      return undefined;
-    }
-    this.asked.set(clone.id, performance.now());
+  private bind(row: number): CloneRecord | undefined {
+    const clone = this.births.bind(row);
+    if (!clone) return undefined;
+    this.timings.onAsked(clone.id);
     this.bindings.begin(clone);
     this.metrics.clones_made.add(1);
     return clone;
@@ -334,12 +260,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     packets.nsec[row] = (now % 1) * 1e9;
     packets.universe[row] = clone.universe.id;
     this.clones.touch(clone);
-    const asked = this.asked.get(clone.id);
-    if (asked !== undefined) {
-      const origin = this.cold.delete(clone.id) ? 'cold' : 'warm';
-      this.metrics.reply_seconds[origin].observe((performance.now() - asked) / 1000);
-      this.asked.delete(clone.id);
-    }
+    this.timings.onSent(clone.id);
     this.out.out.add(row);
   }
 
@@ -347,9 +268,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     const clone = this.clones.get(id);
     if (!clone) return;
     this.bindings.outcome(clone);
-    const took = (performance.now() - (this.asked.get(id) ?? performance.now())) / 1000;
-    this.metrics.ready_seconds[origin].observe(took);
-    if (origin === 'cold') this.cold.add(id);
+    const seconds = this.timings.onReady(id, origin);
     this.services.event({
       kind: 'clone',
       clone: id,
@@ -359,7 +278,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       cause: { source: clone.parent?.address ?? clone.universe.source, clone: clone.parent?.id ?? 0 },
       depth: clone.depth,
       origin,
-      seconds: took,
+      seconds,
     });
     this.services.wake();
   }
@@ -375,20 +294,6 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     // What waits for it is dropped first.
     if (clone?.state === 'binding') this.failed(id, reason);
     else if (clone) this.clones.end(clone, how, reason);
-  }
-
-  private measure(): void {
-    const { metrics, backend, clones, life } = this;
-    const memory = backend.memory();
-    for (const kind of ['reference', 'delta', 'tables'] as const) metrics.pool_bytes[kind].set(memory[kind]);
-    const stock = backend.stock?.();
-    for (const kind of ['target', 'making'] as const) metrics.standby[kind].set(stock?.[kind] ?? 0);
-    const states = { binding: 0, live: 0, quiet: 0, captured: life.retirement.size, gone: 0 };
-    for (const { state } of clones) states[state]++;
-    for (const state of ['binding', 'live', 'quiet', 'captured'] as const) metrics.clones[state].set(states[state]);
-    metrics.clones.standby.set(stock?.ready ?? 0);
-    metrics.universes.set(clones.universes.size);
-    metrics.recorded_bytes.set(life.recordings.bytes);
   }
 
   override handlers() {

@@ -1,5 +1,6 @@
 import { type Universe, Universes } from '../farm/universes.js';
 import type { Batch } from '../packet/batch.js';
+import { ROWS } from '../packet/columns.js';
 import { Table } from '../packet/table.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';
@@ -18,14 +19,14 @@ const spec = {
     ),
     universes: count(65_536, 'Universes that may exist at once.', { min: 1 }),
   },
-  drops: { full: 'as many universes exist as may' },
+  drops: { full: 'as many universes exist as may, or no number is free for another one' },
 } as const satisfies Spec;
 
 /**
  * A universe is a closed copy of the address space, which holds all that one root packet caused. Two sources that
  * contact the same address find two machines there, in two universes, and the infections they bring never meet.
  *
- * Universes end with their last clone. Their ids are not used again.
+ * What a packet gets here is a number alone. The universe begins with its first clone and ends with its last one.
  *
  * @example
  *   FromDump(in.pcap) -> CheckIPHeader -> UniverseTagger(KEY source) -> Discard;
@@ -33,11 +34,12 @@ const spec = {
 export class UniverseTagger extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly universes: Universes;
-  /** What shares a universe, and which one: an entry for each that exists. */
+  /** What shares a universe, and which one: an entry for each that exists, or is promised. */
   private readonly table: Table;
   private readonly slots = new Map<Universe, number>();
-  /** Universes begun in this turn, which end with it unless a clone is made for them. */
-  private begun: Universe[] = [];
+  /** Entries of this turn. They end with it unless a clone was made. */
+  private readonly fresh = new Int32Array(ROWS);
+  private begun = 0;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
@@ -51,33 +53,35 @@ export class UniverseTagger extends Element<typeof spec> {
     const { packets, table } = this;
     const { key } = this.config;
     const { keys, slots, values, stride } = table;
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
+    const { rows, count } = batch;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
       keys[3 * i] = packets.src[row]!;
       keys[3 * i + 1] = key === 'source' ? 0 : packets.dst[row]!;
       // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
       keys[3 * i + 2] = key === 'packet' ? packets.flow[row]! : 0;
     }
-    table.upsert(batch.count, 0);
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
+    table.upsert(count, 0);
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
       const slot = slots[i]!;
-      if (slot < 0) {
+      const id = slot < 0 ? 0 : values[slot * stride]! || this.begin(row, slot);
+      if (id === 0) {
         this.drops.full.add(row);
         continue;
       }
-      const at = slot * stride;
-      if (values[at] === 0) values[at] = this.begin(row, slot).id;
-      packets.universe[row] = values[at]!;
+      packets.universe[row] = id;
       this.out.out.add(row);
     }
   }
 
-  private begin(row: number, slot: number): Universe {
-    const universe = this.universes.create(this.packets.src[row]!, this.packets.dst[row]!);
-    this.slots.set(universe, slot);
-    this.begun.push(universe);
-    return universe;
+  /** Promises the entry of a slot, which is new, a universe. 0 if there is none to promise. */
+  private begin(row: number, slot: number): number {
+    const { packets, universes, table } = this;
+    const id = universes.promise(packets.src[row]!, packets.dst[row]!);
+    table.values[slot * table.stride] = id;
+    this.fresh[this.begun++] = slot;
+    return id;
   }
 
   private forget(universe: Universe): void {
@@ -87,11 +91,15 @@ export class UniverseTagger extends Element<typeof spec> {
   }
 
   override settle(): void {
-    for (const universe of this.begun) {
-      if (universe.clones.size === 0) this.universes.close(universe);
+    const { table, fresh, universes } = this;
+    for (let i = 0; i < this.begun; i++) {
+      const slot = fresh[i]!;
+      const universe = universes.get(table.values[slot * table.stride]!);
       // The number of a flow means something else in later turns.
-      if (this.config.key === 'packet') this.forget(universe);
+      if (universe && this.config.key !== 'packet') this.slots.set(universe, slot);
+      else table.remove(slot);
     }
-    this.begun = [];
+    this.begun = 0;
+    universes.settle();
   }
 }

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Services } from '../pipeline/element.js';
 import type { CloneBackend, Identity } from './backend.js';
+import { Ids } from './ids.js';
 import { Images } from './images.js';
 import type { Recording } from './recording.js';
 import { type CloneRecord, type Universe, Universes } from './universes.js';
 import { cloneMac } from './wire.js';
 
 /**
- * Which way a clone ended: the values of the metric. `cap`: it changed more memory than one may; `hung`: it was there and
+ * Which way a clone ended: the values of the metric. `cap`: it changed more memory than one may; `aged`: its universe was
+ * too old; `hung`: it was there and
  * did not answer; `stopped`: the gateway was.
  */
-export const ENDINGS = ['recycled', 'pressure', 'cap', 'failed', 'died', 'hung', 'stopped'] as const;
+export const ENDINGS = ['recycled', 'pressure', 'cap', 'aged', 'failed', 'died', 'hung', 'stopped'] as const;
 
 export type Ending = (typeof ENDINGS)[number];
 
@@ -35,7 +37,8 @@ export class Clones {
   private readonly images: Images;
   private readonly options: ClonesOptions;
   private readonly records = new Map<number, CloneRecord>();
-  private last = 0;
+  private readonly ids: Ids;
+  private readonly isKnown = (id: number): boolean => this.records.has(id);
 
   constructor(services: Services, backend: CloneBackend, options: ClonesOptions) {
     this.services = services;
@@ -43,6 +46,7 @@ export class Clones {
     this.images = services.shared(Images);
     this.backend = backend;
     this.options = options;
+    this.ids = new Ids(services.clock);
   }
 
   get(id: number): CloneRecord | undefined {
@@ -61,9 +65,15 @@ export class Clones {
     return this.images.name(clone.image);
   }
 
+  /** Whether there is room for another one. If not, one that is quiet is given up. */
+  hasRoom(): boolean {
+    return this.records.size < this.options.limit || this.options.makeRoom();
+  }
+
   /** Asks for a clone that plays an address. Undefined if there is no room for it. */
   create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
-    const id = this.nextId();
+    const id = this.ids.next(this.isKnown);
+    if (id === 0) return undefined;
     const { now } = this.services.clock;
     const { backend, options } = this;
     const recording = options.record();
@@ -80,15 +90,21 @@ export class Clones {
       state: 'binding',
       active: now,
       opened: 0,
+      called: 0,
       ...(recording && { recording }),
     };
     // Before room is made, so that its universe does not end with another clone that goes.
     universe.clones.set(address, clone);
-    if (this.records.size >= options.limit && !options.makeRoom()) {
+    if (!this.hasRoom()) {
       universe.clones.delete(address);
       return undefined;
     }
+    if (universe.made++ === 0) {
+      const { source, target } = universe;
+      this.services.event({ kind: 'universe', universe: universe.id, source, target });
+    }
     universe.depth = Math.max(universe.depth, clone.depth);
+    if (parent) parent.called++;
     this.records.set(id, clone);
     backend.request(id, image, this.identity(clone));
     return clone;
@@ -103,19 +119,13 @@ export class Clones {
   /** Takes a clone out of the world, and ends its universe if it was the last one in it. Its address is free at once. */
   end(clone: CloneRecord, ending: Ending, reason: string): void {
     if (!this.records.delete(clone.id)) return;
+    this.ids.release(clone.id);
     const { universe } = clone;
     universe.clones.delete(clone.address);
     this.options.retire(clone, ending, reason);
     if (universe.clones.size > 0) return;
     this.universes.close(universe);
     this.options.close(universe);
-  }
-
-  /** A number that no clone has: packets have 32 bits for it. */
-  private nextId(): number {
-    do this.last = (this.last + 1) >>> 0 || 1;
-    while (this.records.has(this.last));
-    return this.last;
   }
 
   /** Everything about a clone that tells it from others follows from the seed, its number and its address. */

@@ -1,5 +1,7 @@
+import { ROWS } from '../packet/columns.js';
 import type { Services } from '../pipeline/element.js';
 import type { RuleCount } from './capture-record.js';
+import { Ids } from './ids.js';
 import type { Recording } from './recording.js';
 
 /**
@@ -30,6 +32,8 @@ export interface CloneRecord {
   active: number;
   /** Flows it opened by itself. */
   opened: number;
+  /** Clones that its packets have called into being. */
+  called: number;
   /** What policy decided about these, by rule and verdict. Undefined until it did. */
   verdicts?: Map<string, RuleCount>;
   /** What goes over its wire, if that is recorded. */
@@ -65,22 +69,33 @@ export interface Universe {
   readonly born: number;
   /** Its clones by address: in a universe an address is one machine. */
   readonly clones: Map<number, CloneRecord>;
+  /** Clones that it has had. */
+  made: number;
   /** The greatest depth any of its clones had. */
   depth: number;
 }
 
 /**
- * All universes of one data plane. Ids rise, and are not used again before 2^32 others were, so nothing that still refers
- * to a universe that is gone can mean another one. The caller bounds how many there are.
+ * All universes of one data plane. A root packet is promised a number; the universe comes into being with its first clone,
+ * and ends with its last. Numbers of universes that are gone are not given again while anything may refer to them. The
+ * caller bounds how many there are.
  */
 export class Universes {
+  readonly ids: Ids;
   private readonly services: Services;
   private readonly open = new Map<number, Universe>();
   private readonly listeners: ((universe: Universe) => void)[] = [];
-  private last = 0;
+  private readonly isOpen = (id: number): boolean => this.open.has(id);
+  /** Numbers promised in this turn, and for what. Columns, since most of them are never asked for. */
+  private readonly promised = new Uint32Array(ROWS);
+  private readonly sources = new Uint32Array(ROWS);
+  private readonly targets = new Uint32Array(ROWS);
+  private readonly kinds: UniverseKind[] = new Array<UniverseKind>(ROWS).fill('closed');
+  private promises = 0;
 
   constructor(services: Services) {
     this.services = services;
+    this.ids = new Ids(services.clock);
   }
 
   get size(): number {
@@ -95,28 +110,51 @@ export class Universes {
     return this.open.values();
   }
 
-  /** Begins a universe for a root packet. */
+  /** Gives a root packet the number of the universe that it may begin within this turn. 0 if there is none to give. */
+  promise(source: number, target: number, kind: UniverseKind = 'closed'): number {
+    if (this.promises === ROWS) return 0;
+    const id = this.ids.next(this.isOpen);
+    if (id === 0) return 0;
+    const at = this.promises++;
+    this.promised[at] = id;
+    this.sources[at] = source;
+    this.targets[at] = target;
+    this.kinds[at] = kind;
+    return id;
+  }
+
+  /** The universe of a number, which comes into being if it was promised in this turn. */
+  enter(id: number): Universe | undefined {
+    const known = this.open.get(id);
+    if (known) return known;
+    const at = this.promised.subarray(0, this.promises).indexOf(id);
+    if (at < 0) return undefined;
+    return this.begin(id, this.sources[at]!, this.targets[at]!, this.kinds[at]!);
+  }
+
+  /** Begins a universe at once. @throws if no number is left */
   create(source: number, target: number, kind: UniverseKind = 'closed'): Universe {
-    // Packets have 32 bits for it.
-    do this.last = (this.last + 1) >>> 0 || 1;
-    while (this.open.has(this.last));
-    const universe: Universe = {
-      id: this.last,
-      kind,
-      source,
-      target,
-      born: this.services.clock.now,
-      clones: new Map(),
-      depth: 0,
-    };
-    this.open.set(universe.id, universe);
-    this.services.event({ kind: 'universe', universe: universe.id, source, target });
+    const id = this.ids.next(this.isOpen);
+    if (id === 0) throw new Error('no number is left for another universe');
+    return this.begin(id, source, target, kind);
+  }
+
+  private begin(id: number, source: number, target: number, kind: UniverseKind): Universe {
+    const { now: born } = this.services.clock;
+    const universe: Universe = { id, kind, source, target, born, clones: new Map(), made: 0, depth: 0 };
+    this.open.set(id, universe);
     return universe;
+  }
+
+  /** The turn is over, and what was promised in it with it. */
+  settle(): void {
+    this.promises = 0;
   }
 
   /** Ends a universe. Flows and packets that name it find nothing from now on. */
   close(universe: Universe): void {
     if (!this.open.delete(universe.id)) return;
+    this.ids.release(universe.id);
     for (const listener of this.listeners) listener(universe);
   }
 

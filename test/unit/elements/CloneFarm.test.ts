@@ -105,6 +105,59 @@ t.test('clones are bounded: in all, in a universe, and in the making', async (t)
   t.equal(making.run().out!.length, 2);
 });
 
+t.test('a universe is bounded: how deep it goes, how many one clone calls, how old it gets', async (t) => {
+  const deep = await bench(t, 'UNIVERSE_DEPTH 2, UNIVERSE_FANOUT 2');
+  const universe = deep.begin('10.0.0.1');
+  const clone = (address: string) => universe.clones.get(at(address))!;
+  deep.ping(universe, '10.0.0.1');
+  deep.run();
+  for (const address of ['10.0.0.2', '10.0.0.3', '10.0.0.2']) deep.pingFrom(clone('10.0.0.1'), universe, address);
+  deep.run();
+  t.same(deep.drops(), {}, 'two, and one of them twice');
+  deep.pingFrom(clone('10.0.0.1'), universe, '10.0.0.4');
+  deep.run();
+  t.same(deep.drops(), { fanout: 1 });
+  deep.pingFrom(clone('10.0.0.2'), universe, '10.0.0.4');
+  deep.run();
+  t.same(deep.drops(), { fanout: 1, deep: 1 });
+  deep.ping(universe, '10.0.0.4');
+  deep.run();
+  t.same([universe.clones.size, universe.depth], [4, 2], 'neither bounds the outside');
+
+  const old = await bench(t, 'UNIVERSE_AGE 100s, IDLE 1000s');
+  const [first, second] = [old.begin('10.0.0.1'), old.begin('10.0.0.1')];
+  old.ping(first, '10.0.0.1');
+  old.run();
+  old.wait(99);
+  old.ping(second, '10.0.0.1');
+  old.ping(first, '10.0.0.2');
+  old.run();
+  t.equal(first.clones.size, 2);
+  const third = old.begin('10.0.0.9');
+  old.ping(third, '10.0.0.9');
+  old.run();
+  old.wait(0.5);
+  t.equal(first.clones.size, 2);
+  old.wait(1);
+  t.same([first.clones.size, second.clones.size, third.clones.size], [0, 0, 1]);
+  t.match(
+    old.events.filter(({ kind }) => kind === 'gone'),
+    Array.from({ length: 3 }, () => ({ ending: 'aged' })),
+  );
+});
+
+t.test('an over-aged universe takes no new clones while its last ones go', async (t) => {
+  const farm = await bench(t, 'UNIVERSE_AGE 10s, LATENCY 1000s, IDLE 1000s');
+  const universe = farm.begin('10.0.0.1');
+  farm.ping(universe, '10.0.0.1');
+  farm.run();
+  farm.wait(11);
+  farm.ping(universe, '10.0.0.2');
+  farm.run();
+  t.same(farm.drops(), { aged: 1 });
+  t.equal(universe.clones.size, 1, 'one in the making is not ended before it is made');
+});
+
 t.test('what a full clone refuses is dropped, and all else reaches its clone in order', async (t) => {
   const farm = await bench(t, '', HostileFarm);
   const { hostile } = farm.element;

@@ -18,11 +18,11 @@ function tag(bench: Rig<UniverseTagger>, ...packets: [src: number, dst: number, 
 function settled(config: string): Rig<UniverseTagger> {
   const bench = rig(UniverseTagger, config);
   const universes = bench.engine.services.shared(Universes);
-  const create = universes.create.bind(universes);
-  universes.create = (source, target) => {
-    const universe = create(source, target);
-    inhabit(universe);
-    return universe;
+  const promise = universes.promise.bind(universes);
+  universes.promise = (...root) => {
+    const id = promise(...root);
+    inhabit(universes.enter(id)!);
+    return id;
   };
   return bench;
 }

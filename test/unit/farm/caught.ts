@@ -22,6 +22,7 @@ export function chain(...addresses: string[]): Universe {
     target: 0,
     born: NOW - 60,
     clones: new Map(),
+    made: 0,
     depth: 0,
   };
   let parent: CloneRecord | undefined;
@@ -40,6 +41,7 @@ export function chain(...addresses: string[]): Universe {
       state: 'live',
       active: NOW - 1,
       opened: 1,
+      called: 0,
     };
     universe.clones.set(address, clone);
     universe.depth = i + 1;

@@ -13,6 +13,7 @@ function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}
     target: 2,
     born: 0,
     clones: new Map(),
+    made: 1,
     depth: facts.depth ?? 1,
   };
   const base = {
@@ -26,7 +27,7 @@ function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}
     depth: 1,
     born: 0,
   };
-  return { ...base, state: 'live', active: 0, opened: 0, ...facts };
+  return { ...base, state: 'live', active: 0, opened: 0, called: 0, ...facts };
 }
 
 t.test('what makes a clone interesting', async (t) => {

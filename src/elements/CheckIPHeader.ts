@@ -14,6 +14,7 @@ const spec = {
     transport: boolean(true, 'Whether TCP, UDP and ICMP must be sound as well, lengths and checksums.'),
   },
   drops: faultDrops(...CHECK_FAULTS),
+  effect: 'reads',
 } as const satisfies Spec;
 
 /**

@@ -92,7 +92,8 @@ const ROUND = 10;
  * that leave in a second, and a policy that cannot be evaluated, stop it.
  *
  * `potemkin check` refuses a graph in which packets of clones could reach a tunnel or a device other than by the
- * forward output.
+ * forward output, and one in which it could not know what it judges: it must get what comes out of the inside output of one flow
+ * table, all in the same turn, and nothing else.
  *
  * @example
  *   tunnel :: GreTunnel(LOCAL 192.0.2.2, REMOTE 192.0.2.1) -> CheckIPHeader -> [outside] flows :: FlowTable;

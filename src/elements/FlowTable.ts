@@ -26,6 +26,7 @@ const spec = {
   drops: { full: 'the table is full, so it cannot open a flow' },
   metrics: { flows: { kind: 'gauge', doc: 'flows in the table' } },
   handlers: { flows: { read: 'flows by state, a line each' } },
+  effect: { tracks: { outside: ['known', 'new', 'stray'], inside: ['inside', 'stray'] }, tracked: 'inside' },
 } as const satisfies Spec;
 
 /**

@@ -23,6 +23,7 @@ const spec = {
     filename: { read: 'the capture' },
     position: { read: 'bytes of it that have been read' },
   },
+  effect: 'plays',
 } as const satisfies Spec;
 
 /** Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. */

@@ -19,6 +19,7 @@ const spec = {
     number: count(0, 'Number of the tunnel, for graphs with several.', { max: 254 }),
   },
   drops: faultDrops(...DECAPSULATION_FAULTS),
+  effect: 'unwraps',
 } as const satisfies Spec;
 
 /**

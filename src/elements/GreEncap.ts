@@ -17,6 +17,7 @@ const spec = {
     sequence: boolean(false, 'Whether to send sequence numbers, from 0.'),
   },
   drops: faultDrops('oversize', 'ip-truncated', 'ip-total-length'),
+  effect: 'wraps',
 } as const satisfies Spec;
 
 /**

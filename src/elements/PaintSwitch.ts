@@ -11,6 +11,7 @@ const spec = {
     unconnected: 'there is no output for its color',
     'no-row': 'a copy for which the packet table had no room',
   },
+  effect: 'copies',
 } as const satisfies Spec;
 
 /** The color that means every output. */

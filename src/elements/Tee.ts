@@ -11,6 +11,7 @@ const spec = {
   validate: ({ n }, { outputs }) =>
     n !== undefined && n !== outputs ? `N is ${n}, but ${outputs} outputs are connected` : undefined,
   drops: { 'no-row': 'a copy for which the packet table had no room', unconnected: 'no output is connected' },
+  effect: 'copies',
 } as const satisfies Spec;
 
 /**

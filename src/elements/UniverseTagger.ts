@@ -20,6 +20,7 @@ const spec = {
     universes: count(65_536, 'Universes that may exist at once.', { min: 1 }),
   },
   drops: { full: 'as many universes exist as may, or no number is free for another one' },
+  effect: 'universe',
 } as const satisfies Spec;
 
 /**

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { Diagnostic } from './click/diagnostics.js';
 import { type FlatGraph, type ReadOptions, readGraph } from './click/read.js';
 import { configure } from './configure.js';
-import { findLeaks } from './containment.js';
+import { describeLeak, findLeaks } from './containment.js';
 import { topologicalOrder } from './order.js';
 import type { Registry } from './registry.js';
 import type { ConfigOf, Spec } from './spec.js';
@@ -64,12 +64,9 @@ export function checkGraph(
       message: `packets would run in a circle: ${path([...sorted.cycle, sorted.cycle[0]!])}; put an element that holds packets, such as Queue, into it`,
     });
   }
-  for (const leak of findLeaks(flat, registry)) {
-    diagnostics.push({
-      position: flat.elements[leak[0]!]!.position,
-      severity: 'error',
-      message: `packets of clones could leave without a licence: ${path(leak)}; let them pass the licensed output of an ExportPolicy`,
-    });
+  for (const leak of findLeaks(flat, registry, configs)) {
+    const { position } = flat.elements[leak.path[0]!]!;
+    diagnostics.push({ position, severity: 'error', message: describeLeak(leak, path(leak.path)) });
   }
   if ('cycle' in sorted || diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics };
   return { graph: { flat, configs, order: sorted.order }, diagnostics };

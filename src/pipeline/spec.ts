@@ -56,7 +56,28 @@ export interface Spec {
    * nothing but what it is given, in `push`: while export is stopped the engine gives it nothing.
    */
   readonly containment?: { readonly role: 'farm' | 'exit' } | { readonly role: 'guard'; readonly licenses: string };
+  /** What it does to packets that a guard must know of, if anything: most elements pass them on as they came. */
+  readonly effect?: Effect;
 }
+
+/**
+ * `reads`: fills in the columns of the headers. `wraps`: puts a header of its own before them; `unwraps`: passes on what they
+ * carried. `copies`: what leaves by an output but the first may be a copy, of which a flow table does not know. `universe`:
+ * puts them into a universe. `records` and `plays`: a capture file, its key `filename`. `tracks`: tells the flow of each packet,
+ * by its input; only what leaves by the output `tracked` is known to be of a flow of a clone.
+ */
+export type Effect =
+  | 'reads'
+  | 'wraps'
+  | 'unwraps'
+  | 'copies'
+  | 'universe'
+  | 'records'
+  | 'plays'
+  | {
+      readonly tracks: { readonly outside: readonly string[]; readonly inside: readonly string[] };
+      readonly tracked: string;
+    };
 
 export type ConfigOf<S extends Spec> = {
   readonly [K in keyof S['config']]: S['config'][K] extends Key<infer T> ? T : never;

@@ -16,6 +16,12 @@ function element(name: string, spec: Partial<Spec>): ElementClass {
 
 const registry = new Registry([
   element('Farm', { inputs: { in: '' }, outputs: { out: '' }, decoupled: true, containment: { role: 'farm' } }),
+  element('Check', { inputs: { in: '' }, outputs: { out: '' }, effect: 'reads' }),
+  element('Flows', {
+    inputs: { inside: '' },
+    outputs: { inside: '' },
+    effect: { tracks: { outside: [], inside: ['inside'] }, tracked: 'inside' },
+  }),
   element('Policy', {
     inputs: { in: '' },
     outputs: { forward: '', drop: '' },
@@ -27,7 +33,7 @@ const registry = new Registry([
 
 const text = `
 elementclass Guarded { input -> p :: Policy; p[forward] -> output; p[drop] -> Discard; }
-t :: Tunnel -> farm :: Farm -> <"&> :: Guarded -> t;
+t :: Tunnel -> farm :: Farm -> Check -> Flows -> <"&> :: Guarded -> t;
 `.replace('<"&>', 'g');
 
 t.test('a picture of a graph', async (t) => {
@@ -38,11 +44,11 @@ t.test('a picture of a graph', async (t) => {
   t.match(dot, /<B>Discard<\/B>/, 'an element without a name of its own');
   t.match(dot, /subgraph "cluster_g"/);
   const edges = dot.split('\n').filter((line) => line.includes(' -> n'));
-  t.equal(edges.length, 4);
+  t.equal(edges.length, 6);
   const red = edges.filter((line) => line.includes('#d9857c'));
   t.equal(
     red.length,
-    2,
+    4,
     "from the farm to the policy, and what the policy drops: not the tunnel's way in, nor the licence",
   );
   const svg = await renderSvg(dot);

@@ -9,12 +9,13 @@
 // KEY             what shares a universe: packet, pair or source
 // IDLE, KEEP      time for which a quiet clone is kept, and one of interest, which is captured before it goes
 // CAP             memory that one clone may change
+// UNKNOWN         addresses that the DNS sink makes up for names nobody knows, or nxdomain
 // BACKEND         qemu: clones are real machines, of images that are frozen; simulated: a small network stack each
 
 define($TELESCOPE 10.99.0.0/16,
        $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair,
-       $IDLE 60s, $KEEP 600s, $CAP 64M,
+       $IDLE 60s, $KEEP 600s, $CAP 64M, $UNKNOWN 198.18.0.0/15,
        $BACKEND qemu, $MAP addresses.map, $POLICY policies/reflect.policy);
 
 tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
@@ -25,6 +26,7 @@ universe :: UniverseTagger(KEY $KEY);
 bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G, CAP $CAP, IDLE $IDLE, KEEP $KEEP);
 export   :: ExportPolicy(POLICY $POLICY);
+sinks    :: Sinks(UNKNOWN $UNKNOWN);
 
 // From the Internet to a clone.
 tunnel -> CheckIPHeader -> ours -> ClampMSS -> [outside] flows;
@@ -33,10 +35,12 @@ flows[new]   -> scans -> universe -> bind -> farm;   // may open one: SYN, UDP, 
 flows[stray] -> Counter -> Discard;                  // backscatter and other packets that can open nothing
 scans[scan]  -> Discard;
 
-// From a clone: to whoever contacted it, or to another clone that plays the target.
+// From a clone: to whoever contacted it, or to another clone, or a sink, that plays the target.
 farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
 export[forward]  -> ClampMSS -> tunnel;
 export[reflect]  -> Reflector -> bind;
-export[redirect] -> farm;
+export[redirect] -> sinks;
+sinks[pass]      -> farm;
+sinks[answer]    -> farm;
 export[drop]     -> Discard;

@@ -7,7 +7,7 @@
 // The other definitions are those of farm.click. Whatever address the capture holds is played.
 
 define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
-       $TARGETS 1, $WINDOW 60s, $KEY pair,
+       $TARGETS 1, $WINDOW 60s, $KEY pair, $UNKNOWN 198.18.0.0/15,
        $MAP simulated.map, $POLICY policies/reflect.policy);
 
 flows    :: FlowTable(TIMEOUT 300s);
@@ -16,6 +16,7 @@ universe :: UniverseTagger(KEY $KEY);
 bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
+sinks    :: Sinks(UNKNOWN $UNKNOWN);
 
 FromDump($IN) -> GreDecap -> CheckIPHeader -> ClampMSS -> [outside] flows;
 flows[known] -> farm;
@@ -27,5 +28,7 @@ farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
 export[forward]  -> ClampMSS -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
 export[reflect]  -> Reflector -> bind;
-export[redirect] -> farm;
+export[redirect] -> sinks;
+sinks[pass]      -> farm;
+sinks[answer]    -> farm;
 export[drop]     -> Discard;

@@ -58,6 +58,8 @@ export function narrate(event: EngineEvent): string {
       const quota = event.quota === undefined ? '' : `; over ${event.quota}`;
       return oneLine(`clone ${event.clone} tried to reach ${to}: ${verdict} (rule ${event.rule}${quota})`);
     }
+    case 'sink':
+      return oneLine(`clone ${event.clone} at ${formatAddress(event.target)}:${event.port}, a sink: ${event.what}`);
     case 'warning':
     case 'error':
       return oneLine(`${event.kind}: ${event.element}: ${event.message}`);

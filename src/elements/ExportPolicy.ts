@@ -124,7 +124,7 @@ export class ExportPolicy extends Element<typeof spec> {
     this.rate = new ExportRate(this.config.rate);
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
-    for (const name of policy.images) this.images.number(name);
+    for (const name of policy.images) this.images.want(name);
     this.judge = new Judge(policy, {
       packets: this.packets,
       seed: seedBytes(this.services.seed, this.name),
@@ -199,6 +199,8 @@ export class ExportPolicy extends Element<typeof spec> {
         this.out.reflect.add(row);
         break;
       case VERDICT.redirect:
+        // Also later packets need it: a sink is no clone that the farm would know by its address.
+        packets.image[row] = this.images.target(this.judge.stepOf(row)!.action.image!) + 1;
         this.out.redirect.add(row);
         break;
       case VERDICT.reset:
@@ -239,7 +241,6 @@ export class ExportPolicy extends Element<typeof spec> {
       return false;
     }
     if (over) this.metrics.quotas_reached[over.limit.measure].add(1);
-    if (step.action.image !== undefined) packets.image[row] = this.images.number(step.action.image) + 1;
     this.counts.set(step.rule.place, (this.counts.get(step.rule.place) ?? 0) + 1);
     this.metrics.decisions[step.action.verdict].add(1);
     const reply = isReply(packets.flowState[row]!);
@@ -279,9 +280,11 @@ export class ExportPolicy extends Element<typeof spec> {
     const file = name === 'reload' ? policy.file : isAbsolute(name) ? name : join(dirname(policy.file), name);
     try {
       const read = readPolicy(file);
-      const strange = read.images.find((image) => !this.images.all.includes(image));
+      const strange = read.images.find((image) => !this.images.knows(image));
       if (strange !== undefined)
-        throw new Error(`${file}: there are no clones of image '${strange}'; a graph names its images when it starts`);
+        throw new Error(
+          `${file}: there is no sink '${strange}', nor clones of such an image; a graph names its images when it starts`,
+        );
       this.judge.install(read);
       this.counts.clear();
     } catch (error) {

@@ -34,6 +34,7 @@ import { RoundRobinSwitch } from './RoundRobinSwitch.js';
 import { ScanFilter } from './ScanFilter.js';
 import { Script } from './Script.js';
 import { Shaper } from './Shaper.js';
+import { Sinks } from './Sinks.js';
 import { Switch } from './Switch.js';
 import { Tee } from './Tee.js';
 import { TimedSource } from './TimedSource.js';
@@ -75,6 +76,7 @@ const classes: readonly ElementClass[] = [
   ScanFilter,
   Script,
   Shaper,
+  Sinks,
   Switch,
   Tee,
   TimedSource,

@@ -49,6 +49,17 @@ export type EngineEvent =
       readonly proto: number;
       readonly port: number;
     }
+  | {
+      readonly kind: 'sink';
+      /** The clone that talks to a sink, its address, and the address and port that it talks to. */
+      readonly clone: number;
+      readonly universe: number;
+      readonly source: number;
+      readonly target: number;
+      readonly port: number;
+      /** What it wants. Strangers choose parts of it. */
+      readonly what: string;
+    }
   | { readonly kind: 'warning'; readonly element: string; readonly message: string }
   | { readonly kind: 'error'; readonly element: string; readonly message: string };
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ExportPolicy } from '../../src/elements/ExportPolicy.js';
+import { Images } from '../../src/farm/images.js';
 import { Policy } from '../../src/farm/policy/policy.js';
 import { type CloneRecord, Universes } from '../../src/farm/universes.js';
 import { FLOW } from '../../src/packet/flow.js';
@@ -28,14 +29,20 @@ function farm(name: string) {
     return clone;
   });
   let port = 1024;
+  const images = made.engine.services.shared(Images);
+  const last = { player: 0 };
   return {
     ...made,
+    images,
+    /** Who is to play the destination of the last packet, by the column `image`. */
+    last,
     /** Where a new flow of a clone goes. */
     opens(wanted: Wanted = {}, columns: Columns = {}, which = 0): string {
       const clone = clones[which]!;
       const bytes = craft({ src: clone.address, dst: PEER, proto: 6, dport: 80, sport: port++, ...wanted });
       made.put(bytes, { ...columnsOf(bytes), universe: clone.universe.id, clone: clone.id, ...columns });
       const out = made.run();
+      last.player = Number(Object.values(out).flat()[0]?.['image'] ?? 0);
       return Object.keys(out).find((output) => out[output]!.length > 0) ?? 'nowhere';
     },
   };
@@ -90,6 +97,27 @@ t.test('closed.policy', async (t) => {
     times(3, () => farm('closed').opens()),
     { drop: 3 },
   );
+});
+
+t.test('sinks.policy: servers are played by sinks', async (t) => {
+  closed(t, 'sinks');
+  bounded(t, 'sinks');
+  const clones = farm('sinks');
+  for (const [sink, proto, ports] of [
+    ['dns', 6, [53]],
+    ['dns', 17, [53]],
+    ['smtp', 6, [25, 465, 587, 2525]],
+    ['http', 6, [80, 8080]],
+    ['ntp', 17, [123]],
+  ] as const) {
+    for (const dport of ports) {
+      t.equal(clones.opens({ proto, dport }), 'redirect', `port ${dport}`);
+      t.equal(clones.images.name(clones.last.player - 1), sink);
+    }
+  }
+  for (const wanted of [{ dport: 445 }, { proto: 17, dport: 80 }, { proto: 6, dport: 123 }, { proto: 1 }])
+    t.equal(clones.opens(wanted), 'reflect');
+  t.equal(clones.opens({ dst: 0x0a630000 }), 'reflect', 'a clone that is there answers for itself');
 });
 
 t.test('honeywall.policy: the quotas of the Honeywall, in an hour of fake time', async (t) => {
@@ -166,7 +194,7 @@ t.test('honeywall.policy: names are asked at listed servers alone', async (t) =>
 });
 
 t.test('every shipped policy is tested here, and none has a warning', async (t) => {
-  const tested = ['closed.policy', 'honeywall.policy', 'reflect.policy', 'unroutable.policy'];
+  const tested = ['closed.policy', 'honeywall.policy', 'reflect.policy', 'sinks.policy', 'unroutable.policy'];
   t.same(readdirSync(folder).sort(), tested);
   for (const name of tested)
     t.same(new Policy(readFileSync(join(folder, name), 'utf8'), join(folder, name)).warnings, [], name);

@@ -50,6 +50,8 @@ export class Machine {
   now = 0;
   /** Connections that were forgotten because the table was full, of all machines. */
   evicted = 0;
+  /** Called before a connection is forgotten, whatever the reason. */
+  onFree: (connection: Connection) => void = () => {};
   private memory!: PageClone;
 
   /** Writes what makes a machine this one into the memory of a fresh clone. */
@@ -131,6 +133,7 @@ export class Machine {
 
   free(connection: Connection): void {
     const { slot } = connection;
+    if (connection.state !== STATE.closed) this.onFree(connection);
     const at = CONNECTIONS_AT + slot * Connection.size;
     this.state.fill(0, at, at + Connection.size);
     for (const other of this.connections) if (other.partner === slot + 1) other.partner = 0;

@@ -14,6 +14,10 @@ export interface Applications {
   opened(connection: Connection): void;
   /** Data has come in order. Returns how many bytes were taken; the peer will send the rest again. */
   data(connection: Connection, bytes: Uint8Array): number;
+  /** Queued data has been acknowledged, so there is room for more. */
+  room?(connection: Connection): void;
+  /** The peer says no more. Returns whether this end is to be closed too; if not, it is by `close`. */
+  ended?(connection: Connection): boolean;
   /** The connection ended by a reset or by silence, or has never come to be. */
   failed(connection: Connection): void;
 }

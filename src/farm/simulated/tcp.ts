@@ -18,7 +18,7 @@ export class Tcp {
   private readonly sender: Sender;
   private readonly opening: Opening;
   /** Set by whoever makes both: they need each other. */
-  applications!: Pick<Applications, 'data'>;
+  applications!: Pick<Applications, 'data' | 'room' | 'ended'>;
 
   constructor(machine: Machine, sender: Sender, opening: Opening) {
     this.machine = machine;
@@ -107,6 +107,7 @@ export class Tcp {
     this.machine.use(c);
     const window = this.sender.window(c);
     if (!this.acknowledged(c, s)) return;
+    if (c.state === STATE.established || c.state === STATE.closeWait) this.applications.room?.(c);
     const offset = (c.rcvNxt - s.seq) | 0;
     if (offset >= 0) {
       if (s.timestamp !== undefined) c.tsRecent = s.timestamp;
@@ -181,7 +182,7 @@ export class Tcp {
     const state = c.state as number;
     if (state === STATE.established) {
       c.state = STATE.closeWait;
-      this.close(c);
+      if (this.applications.ended?.(c) ?? true) this.close(c);
     } else if (state === STATE.finWait1) c.state = STATE.closing;
     else this.wait(c, STATE.timeWait, TIME_WAIT);
   }

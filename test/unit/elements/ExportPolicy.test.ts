@@ -82,9 +82,11 @@ t.test('a new flow is decided, the verdict is written down, and people are told'
   t.match(policy.send(), { output: 'reflect', verdict: VERDICT.reflect });
   t.match(policy.send({ dport: 25 }), { output: 'drop', verdict: VERDICT.drop });
   t.match(policy.send({ proto: PROTOCOL.udp }), { output: 'drop' }, 'no rule says anything');
-  const { image, output } = policy.send({ dport: 53 });
-  t.equal(output, 'redirect');
-  t.equal(policy.images.name((image as number) - 1), 'dns');
+  const redirected = policy.send({ dport: 53 });
+  t.equal(redirected.output, 'redirect');
+  t.equal(policy.images.name((redirected['image'] as number) - 1), 'dns');
+  const later = policy.send({ dport: 53, tcpFlags: 16 }, same(redirected));
+  t.match(later, { output: 'redirect', image: redirected['image'] }, 'each of its packets says who is to play');
   t.equal(policy.clone.opened, 4, 'four flows of its own');
   const [event] = policy.verdicts();
   t.match(event, { verdict: 'reflect', port: 445, source: CLONE, target: PEER, rule: /x\.policy:6$/ });
@@ -294,7 +296,7 @@ t.test('a wrong policy leaves the old one in force, and says what is wrong', asy
   t.throws(() => policy.reload('tcp -> forwrd\n'), {
     message: /x\.policy:1:8: expected one of .* \(did you mean 'forward'\?\)/,
   });
-  t.throws(() => policy.reload('tcp -> redirect smtp\n'), { message: /no clones of image 'smtp'/ });
+  t.throws(() => policy.reload('tcp -> redirect smtp\n'), { message: /no sink 'smtp', nor clones/ });
   t.throws(() => policy.handlers.policy.write('none.policy'), {
     message: /none\.policy: expected a file that can be read/,
   });

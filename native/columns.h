@@ -12,8 +12,8 @@ inline constexpr uint32_t kRows = 1024;
 inline constexpr uint32_t kBatch = 256;
 inline constexpr uint32_t kHeadroom = 64;
 inline constexpr uint32_t kSlot = 2112;
-inline constexpr uint32_t kSlotsAt = 66560;
-inline constexpr size_t kTableBytes = 2229248;
+inline constexpr uint32_t kSlotsAt = 68608;
+inline constexpr size_t kTableBytes = 2231296;
 inline constexpr uint32_t kMaxPacket = kSlot - kHeadroom;
 
 // A borrowed packet table. The caller has checked that base points to kTableBytes bytes, aligned to 8.
@@ -84,41 +84,45 @@ struct Packets {
   uint16_t* image() const {
     return reinterpret_cast<uint16_t*>(base + 55296);
   }
+  // number of the strings to replace in what it carries plus 1, 0 if nothing is to be replaced
+  uint16_t* rewrite() const {
+    return reinterpret_cast<uint16_t*>(base + 57344);
+  }
   // IPv4 protocol number
   uint8_t* proto() const {
-    return reinterpret_cast<uint8_t*>(base + 57344);
+    return reinterpret_cast<uint8_t*>(base + 59392);
   }
   // TCP flags, 0 for others
   uint8_t* tcpFlags() const {
-    return reinterpret_cast<uint8_t*>(base + 58368);
+    return reinterpret_cast<uint8_t*>(base + 60416);
   }
   // bytes of the IPv4 header
   uint8_t* ipHeader() const {
-    return reinterpret_cast<uint8_t*>(base + 59392);
+    return reinterpret_cast<uint8_t*>(base + 61440);
   }
   // 0 whole, 1 first fragment, 2 a later one (its ports are 0)
   uint8_t* fragment() const {
-    return reinterpret_cast<uint8_t*>(base + 60416);
+    return reinterpret_cast<uint8_t*>(base + 62464);
   }
   // number of the tunnel it came in by plus 1, 0 if by none
   uint8_t* tunnel() const {
-    return reinterpret_cast<uint8_t*>(base + 61440);
+    return reinterpret_cast<uint8_t*>(base + 63488);
   }
   // what the flow table found: see FLOW in src/packet/flow.ts
   uint8_t* flowState() const {
-    return reinterpret_cast<uint8_t*>(base + 62464);
+    return reinterpret_cast<uint8_t*>(base + 64512);
   }
   // what export policy decided for its flow: see VERDICT in src/packet/verdict.ts
   uint8_t* verdict() const {
-    return reinterpret_cast<uint8_t*>(base + 63488);
+    return reinterpret_cast<uint8_t*>(base + 65536);
   }
   // why it is broken: see FAULTS in src/packet/faults.ts; 0 if it is sound
   uint8_t* fault() const {
-    return reinterpret_cast<uint8_t*>(base + 64512);
+    return reinterpret_cast<uint8_t*>(base + 66560);
   }
   // Click's paint annotation
   uint8_t* paint() const {
-    return reinterpret_cast<uint8_t*>(base + 65536);
+    return reinterpret_cast<uint8_t*>(base + 67584);
   }
 
   uint8_t* slot(uint32_t row) const { return base + kSlotsAt + size_t{row} * kSlot; }
@@ -141,6 +145,7 @@ struct Packets {
     std::memset(dport() + first, 0, size_t{count} * 2);
     std::memset(payload() + first, 0, size_t{count} * 2);
     std::memset(image() + first, 0, size_t{count} * 2);
+    std::memset(rewrite() + first, 0, size_t{count} * 2);
     std::memset(proto() + first, 0, size_t{count} * 1);
     std::memset(tcpFlags() + first, 0, size_t{count} * 1);
     std::memset(ipHeader() + first, 0, size_t{count} * 1);

@@ -1,6 +1,7 @@
 import { OTHER_IMAGE } from '../../src/farm/policy/facts.js';
 import { Judge, PolicyNumbers } from '../../src/farm/policy/judge.js';
 import { Policy, readPolicy } from '../../src/farm/policy/policy.js';
+import { Rewrites } from '../../src/farm/policy/rewrites.js';
 import { Batch } from '../../src/packet/batch.js';
 import { BATCH } from '../../src/packet/columns.js';
 import { FLOW } from '../../src/packet/flow.js';
@@ -62,6 +63,7 @@ function measure({ policy, flowState, fresh }: Case): number {
   const batch = new Batch();
   const seed = new Uint8Array(16);
   const judge = new Judge(policy, {
+    rewrites: new Rewrites(),
     packets,
     seed,
     numbers: new PolicyNumbers(),

@@ -68,13 +68,17 @@ function unlicensed(graph: FlatGraph, registry: Registry): Set<number> {
     const names = registry.find(graph.elements[element]!.class)?.outputs;
     return guard?.role === 'guard' && names !== 'any' && names?.[port] === guard.licenses;
   };
-  const reached = new Set([...graph.elements.keys()].filter((element) => role(element)?.role === 'farm'));
   const taken = new Set<number>();
-  for (const element of reached) {
+  const todo: { readonly element: number; readonly port?: number }[] = [...graph.elements.keys()]
+    .filter((element) => role(element)?.role === 'farm')
+    .map((element) => ({ element }));
+  for (const { element, port } of todo) {
+    const straight = port !== undefined && registry.get(graph.elements[element]!.class)?.spec.effect === 'straight';
     for (const [i, { from, to }] of graph.connections.entries()) {
-      if (from.element !== element || licenses(element, from.port)) continue;
+      if (from.element !== element || licenses(element, from.port) || taken.has(i)) continue;
+      if (straight && from.port !== port) continue;
       taken.add(i);
-      reached.add(to.element);
+      todo.push(to);
     }
   }
   return taken;

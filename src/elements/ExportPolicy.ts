@@ -6,6 +6,7 @@ import { isReply } from '../farm/policy/facts.js';
 import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
 import { Policy, readPolicy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
+import { Rewrites } from '../farm/policy/rewrites.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
 import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
@@ -131,11 +132,13 @@ export class ExportPolicy extends Element<typeof spec> {
       decisions,
       destinations,
       numbers: this.services.shared(PolicyNumbers),
+      rewrites: this.services.shared(Rewrites),
     });
     this.universes.onClose(({ id }) => this.judge.endUniverse(id));
   }
 
   override start(): void {
+    this.requireRewriter(this.judge.policy);
     this.services.clock.every(ROUND, () => {
       this.judge.sweep(this.now());
       for (const level of ['clone', 'universe', 'destination'] as const)
@@ -188,6 +191,7 @@ export class ExportPolicy extends Element<typeof spec> {
   /** Sends a row of a decided flow where its verdict says. */
   private send(row: number, now: number): void {
     const { packets } = this;
+    packets.rewrite[row] = this.judge.rewriteOf(row);
     switch (packets.verdict[row]) {
       case VERDICT.forward:
         // The flow table saw the other universe's flow, so this one was never known to the outside.
@@ -285,12 +289,19 @@ export class ExportPolicy extends Element<typeof spec> {
         throw new Error(
           `${file}: there is no sink '${strange}', nor clones of such an image; a graph names its images when it starts`,
         );
+      this.requireRewriter(read);
       this.judge.install(read);
       this.counts.clear();
     } catch (error) {
       this.metrics.policies_refused.add(1);
       throw error;
     }
+  }
+
+  /** @throws {Error} if the policy replaces something, and nobody would do it. */
+  private requireRewriter({ rewrites, file }: Policy): void {
+    if (rewrites && !this.services.shared(Rewrites).present)
+      throw new Error(`${file}: expected a Rewriter in the graph for rules that rewrite`);
   }
 
   /** Which decisions are to be read. */

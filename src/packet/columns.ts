@@ -43,6 +43,10 @@ export const COLUMNS = {
     doc: 'bytes from start to what follows the transport header (the IPv4 header where there is none)',
   },
   image: { type: 'u16', doc: 'number of the image that plays dst plus 1, 0 while none' },
+  rewrite: {
+    type: 'u16',
+    doc: 'number of the strings to replace in what it carries plus 1, 0 if nothing is to be replaced',
+  },
   proto: { type: 'u8', doc: 'IPv4 protocol number' },
   tcpFlags: { type: 'u8', doc: 'TCP flags, 0 for others' },
   ipHeader: { type: 'u8', doc: 'bytes of the IPv4 header' },

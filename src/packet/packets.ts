@@ -40,6 +40,7 @@ export class Packets implements Columns {
   readonly dport = this.column('dport');
   readonly payload = this.column('payload');
   readonly image = this.column('image');
+  readonly rewrite = this.column('rewrite');
   readonly proto = this.column('proto');
   readonly tcpFlags = this.column('tcpFlags');
   readonly ipHeader = this.column('ipHeader');
@@ -73,7 +74,7 @@ export class Packets implements Columns {
     this.length[row] = 0;
     this.src[row] = this.dst[row] = this.key[row] = this.universe[row] = this.flow[row] = this.clone[row] = 0;
     this.decision[row] = this.age[row] = 0;
-    this.sport[row] = this.dport[row] = this.payload[row] = this.image[row] = 0;
+    this.sport[row] = this.dport[row] = this.payload[row] = this.image[row] = this.rewrite[row] = 0;
     this.proto[row] = this.tcpFlags[row] = this.ipHeader[row] = this.fragment[row] = this.tunnel[row] = 0;
     this.flowState[row] = this.verdict[row] = this.fault[row] = this.paint[row] = 0;
   }

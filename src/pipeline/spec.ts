@@ -61,13 +61,15 @@ export interface Spec {
 }
 
 /**
- * `reads`: fills in the columns of the headers. `wraps`: puts a header of its own before them; `unwraps`: passes on what they
+ * `reads`: fills in the columns of the headers. `straight`: what comes in by an input goes out by the output of the same number,
+ * at once or later, in other packets, and by no other. `wraps`: puts a header of its own before them; `unwraps`: passes on what they
  * carried. `copies`: what leaves by an output but the first may be a copy, of which a flow table does not know. `universe`:
  * puts them into a universe. `records` and `plays`: a capture file, its key `filename`. `tracks`: tells the flow of each packet,
  * by its input; only what leaves by the output `tracked` is known to be of a flow of a clone.
  */
 export type Effect =
   | 'reads'
+  | 'straight'
   | 'wraps'
   | 'unwraps'
   | 'copies'

@@ -143,6 +143,9 @@ export class Ways {
     switch (spec?.effect) {
       case 'reads':
         return { ...standing, read: true };
+      case 'straight':
+        if (output !== arrival.port) return undefined;
+        return standing.licensed ? standing : spoilt(standing, `${name} puts what it carries into other packets`);
       case 'wraps':
         return standing.licensed ? standing : spoilt(standing, `${name} puts another header before it`);
       case 'unwraps':

@@ -1,6 +1,8 @@
+import type { Substitution } from '../../packet/rewrite/substitution.js';
 import { VERDICT, type VerdictName } from '../../packet/verdict.js';
 import { suggestion } from '../../pipeline/click/suggest.js';
 import { type Limit, readLimits } from './limits.js';
+import { readSubstitutions } from './substitutions.js';
 import { type Statement, StatementError, type Word, wordsOf } from './text.js';
 
 /** What is to become of a flow: a verdict that holds within limits, and another one beyond them. */
@@ -8,12 +10,17 @@ export interface Action {
   readonly verdict: Exclude<VerdictName, 'undecided'>;
   /** For redirect: the image that plays the destination. */
   readonly image: string | undefined;
+  /** What is replaced in all that clones send in the flow. */
+  readonly rewrite: Substitution | undefined;
   readonly limits: readonly Limit[];
   /** Beyond the limits; there if there are any. */
   readonly otherwise: Action | undefined;
 }
 
 const VERDICTS = Object.keys(VERDICT).filter((name) => name !== 'undecided') as Action['verdict'][];
+
+/** Verdicts by which somebody gets what was rewritten. */
+const DELIVERING: readonly string[] = ['forward', 'reflect', 'redirect', 'limit'];
 
 /** Limits within limits. */
 const DEPTH = 4;
@@ -25,7 +32,9 @@ export function readAction(statement: Statement, from: number): Action {
   return read(words, 0, end, 0);
 }
 
-function read(words: readonly Word[], at: number, end: number, depth: number): Action {
+function read(words: readonly Word[], first: number, end: number, depth: number): Action {
+  const rewriting = words[first]?.text === 'rewrite' ? readSubstitutions(words, first + 1, end) : undefined;
+  const { rewrite, next: at } = rewriting ?? { rewrite: undefined, next: first };
   const { text, offset } = words[at] ?? { text: '', offset: end };
   const fail = (where: number, message: string): never => {
     throw new StatementError(words[where]?.offset ?? end, message);
@@ -33,8 +42,10 @@ function read(words: readonly Word[], at: number, end: number, depth: number): A
   // `limit …` alone lets out what is within the limits.
   const bare = text === 'limit';
   const verdict = bare ? 'forward' : VERDICTS.find((name) => name === text);
+  if (rewrite && !DELIVERING.includes(text))
+    fail(at, `expected one of ${DELIVERING.join(', ')} for what was rewritten, not '${text}'`);
   if (verdict === undefined) {
-    const names = [...VERDICTS, 'limit'];
+    const names = [...VERDICTS, 'limit', 'rewrite'];
     throw new StatementError(offset, `expected one of ${names.join(', ')}, not '${text}'${suggestion(text, names)}`);
   }
   if (depth > 0 && verdict === 'forward') fail(at, "expected a verdict after 'then' by which nothing leaves");
@@ -45,19 +56,21 @@ function read(words: readonly Word[], at: number, end: number, depth: number): A
     if (image === undefined || image === 'limit' || image === ',') fail(at, 'redirect: expected an image after it');
     next++;
   }
-  if (next === words.length) return { verdict, image, limits: [], otherwise: undefined };
+  if (next === words.length) return { verdict, image, rewrite, limits: [], otherwise: undefined };
   if (words[next]!.text !== 'limit') fail(next, `unexpected '${words[next]!.text}' after the verdict`);
   if (depth === DEPTH) fail(next, `expected no more than ${DEPTH} limits, each for what is beyond the one before`);
   const then = words.findIndex((word, i) => i > next && word.text === 'then');
   const after = words[then] ?? { text: '', offset: end };
   const limits = readLimits(words.slice(next + 1, then < 0 ? words.length : then), after);
   if (then < 0) fail(words.length, "expected 'then VERDICT' for what is beyond the limits");
-  return { verdict, image, limits, otherwise: read(words, then + 1, end, depth + 1) };
+  return { verdict, image, rewrite, limits, otherwise: read(words, then + 1, end, depth + 1) };
 }
 
-/** The verdict alone. */
-export const describeVerdict = ({ verdict, image }: Action): string =>
-  image === undefined ? verdict : `${verdict} ${image}`;
+/** The verdict without its limits. */
+export function describeVerdict({ verdict, image, rewrite }: Action): string {
+  const told = image === undefined ? verdict : `${verdict} ${image}`;
+  return rewrite === undefined ? told : `rewrite ${rewrite.text} then ${told}`;
+}
 
 /** As it is written. */
 export function describeAction(action: Action): string {

@@ -9,6 +9,7 @@ import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
 import type { Meter } from './meter.js';
 import type { Policy } from './policy.js';
+import type { Rewrites } from './rewrites.js';
 import { makeSteps, type Step, type Steps } from './steps.js';
 
 /**
@@ -34,6 +35,7 @@ export class PolicyNumbers {
 export interface JudgeOptions {
   readonly packets: Packets;
   readonly numbers: PolicyNumbers;
+  readonly rewrites: Rewrites;
   /** 16 bytes that make hashes unpredictable. */
   readonly seed: Uint8Array;
   /** Decisions that are remembered for people. */
@@ -70,6 +72,7 @@ export class Judge {
   policy!: Policy;
   private readonly packets: Packets;
   private readonly numbers: PolicyNumbers;
+  private readonly rewrites: Rewrites;
   private readonly counters: Counters;
   private readonly facts = makeFacts();
   private readonly readings = new Readings();
@@ -83,9 +86,10 @@ export class Judge {
   private readonly fresh = new Map<number, number>();
   private readonly outcome: Outcome;
 
-  constructor(policy: Policy, { packets, numbers, seed, decisions, destinations }: JudgeOptions) {
+  constructor(policy: Policy, { packets, numbers, rewrites, seed, decisions, destinations }: JudgeOptions) {
     this.packets = packets;
     this.numbers = numbers;
+    this.rewrites = rewrites;
     this.decisions = new Decisions(decisions);
     this.counters = new Counters(packets, destinations, seed);
     this.install(policy);
@@ -96,7 +100,7 @@ export class Judge {
   /** Puts a policy into force. Limits that a rule had before go on counting. */
   install(policy: Policy): void {
     if (this.number > 0) this.before = { number: this.number, steps: this.steps.all };
-    this.steps = makeSteps(policy, this.before && this.steps.meters);
+    this.steps = makeSteps(policy, this.rewrites, this.before && this.steps.meters);
     this.policy = policy;
     this.number = this.numbers.next();
     this.counters.install([...this.steps.meters.values()]);
@@ -218,6 +222,11 @@ export class Judge {
     return this.packets.verdict[row] === VERDICT.undecided ? undefined : this.earlierStep(row);
   }
 
+  /** What the column `rewrite` is to be for a row of a decided flow. */
+  rewriteOf(row: number): number {
+    return this.policy.rewrites ? (this.stepOf(row)?.rewrite ?? 0) : 0;
+  }
+
   private earlierStep(row: number): Step | undefined {
     const decision = this.packets.decision[row]!;
     const number = decision >>> POLICY_AT;
@@ -237,7 +246,8 @@ export class Judge {
 
   private record(row: number, now: number): void {
     const { passing, step, over } = this.outcome;
-    const verdict = passing ? 'drop' : step.action.verdict;
+    const { verdict: decided, rewrite } = step.action;
+    const verdict = passing ? 'drop' : rewrite ? `rewrite then ${decided}` : decided;
     this.decisions.add(this.packets, row, now, verdict, step.rule.place, over, this.readings);
   }
 

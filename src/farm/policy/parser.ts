@@ -190,7 +190,7 @@ export class PolicyParser {
     if (match === '') throw new StatementError(start, "expected a match before '->', such as 'all'");
     const { tree, words } = this.pattern(match, start);
     if (!action) return;
-    if (action.verdict === 'forward') requireLimits(action, tree, text.indexOf('limit', arrow));
+    if (action.verdict === 'forward') requireLimits(action, tree, outline.indexOf('limit', arrow));
     if (this.rules.length === RULES) throw new StatementError(start, `a policy has at most ${RULES} rules`);
     const all = new Map(words);
     for (const { condition, name } of sections) all.set(condition, name);

@@ -20,7 +20,7 @@ export const DEFAULT_RULE: Rule = {
   sections: [],
   tree: always(true),
   words: new Map(),
-  action: { verdict: 'drop', image: undefined, limits: [], otherwise: undefined },
+  action: { verdict: 'drop', image: undefined, rewrite: undefined, limits: [], otherwise: undefined },
 };
 
 /** Ages at which rules may change their mind about a flow: a decision has 4 bits for it. */
@@ -50,6 +50,8 @@ export class Policy {
   readonly ages: readonly number[];
   /** Whether some rule asks for what a flow carries. */
   readonly readsPayload: boolean;
+  /** Whether some rule replaces what a flow carries. */
+  readonly rewrites: boolean;
   private readonly index: RuleIndex;
   private readonly imageNumbers: ReadonlyMap<string, number>;
 
@@ -81,6 +83,7 @@ export class Policy {
     this.warnings = unreachable(parser.rules);
     this.ages = [...ages].filter((age) => age > 0).sort((a, b) => a - b);
     this.readsPayload = readsPayload;
+    this.rewrites = parser.rules.some(({ action }) => rewrites(action));
     this.index = new RuleIndex(parser.rules.map(({ tree }) => tree));
     this.imageNumbers = new Map(parser.images.map((name, number) => [name, number]));
   }
@@ -117,6 +120,9 @@ export function readPolicy(file: string): Policy {
 function imagesOf({ image, otherwise }: Action): string[] {
   return [...(image === undefined ? [] : [image]), ...(otherwise ? imagesOf(otherwise) : [])];
 }
+
+const rewrites = ({ rewrite, otherwise }: Action): boolean =>
+  rewrite !== undefined || (otherwise !== undefined && rewrites(otherwise));
 
 function walk(node: Node, visit: (node: Node) => void): void {
   visit(node);

@@ -14,6 +14,7 @@ import { describeFlow } from './decisions.js';
 import { OTHER_IMAGE } from './facts.js';
 import { Judge, PolicyNumbers } from './judge.js';
 import type { Policy, Rule } from './policy.js';
+import { Rewrites } from './rewrites.js';
 
 /** What one rule came to. */
 export interface Tally {
@@ -68,7 +69,8 @@ export class Replayer implements Replay {
     const { packets } = this;
     const seed = new Uint8Array(16);
     const numbers = new PolicyNumbers();
-    this.judge = new Judge(policy, { packets, seed, numbers, decisions: 1, destinations: FLOWS });
+    const rewrites = new Rewrites();
+    this.judge = new Judge(policy, { packets, seed, numbers, rewrites, decisions: 1, destinations: FLOWS });
   }
 
   play(file: string): void {

@@ -3,6 +3,7 @@ import type { Action } from './actions.js';
 import { CLASSES, concerns, isPerPacket, type Limit } from './limits.js';
 import { Meter } from './meter.js';
 import { DEFAULT_RULE, type Policy, type Rule } from './policy.js';
+import type { Rewrites } from './rewrites.js';
 
 /** An action of a policy that is in force: with its meters, and a number that flows remember. */
 export interface Step {
@@ -10,6 +11,8 @@ export interface Step {
   readonly rule: Rule;
   readonly action: Action;
   readonly verdict: number;
+  /** What the column `rewrite` is to be for packets of the flow. */
+  readonly rewrite: number;
   /** By class of protocol: meters that count a flow once, and those that count each of its packets. */
   readonly once: readonly (readonly Meter[])[];
   readonly each: readonly (readonly Meter[])[];
@@ -31,7 +34,7 @@ export interface Steps {
 }
 
 /** Makes the steps of a policy. Meters that counted the same before are taken over. */
-export function makeSteps(policy: Policy, before: ReadonlyMap<string, Meter> = new Map()): Steps {
+export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMap<string, Meter> = new Map()): Steps {
   const all: Step[] = [];
   const meters = new Map<string, Meter>();
 
@@ -53,6 +56,7 @@ export function makeSteps(policy: Policy, before: ReadonlyMap<string, Meter> = n
       rule,
       action,
       verdict: VERDICT[action.verdict],
+      rewrite: rewrites.column(action.rewrite),
       once: ofClass((limit) => !isPerPacket(limit)),
       each,
       byDestination: each.map((list) => list.some(({ limit }) => limit.level === 'destination')),

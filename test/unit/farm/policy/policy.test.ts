@@ -204,7 +204,7 @@ const WRONG: readonly (readonly [text: string, message: string])[] = [
   ['reply', "1:6: expected '-> VERDICT' after the match"],
   [
     'tcp -> foward',
-    "1:8: expected one of forward, reflect, redirect, drop, reset, limit, not 'foward' (did you mean 'forward'?)",
+    "1:8: expected one of forward, reflect, redirect, drop, reset, limit, rewrite, not 'foward' (did you mean 'forward'?)",
   ],
   ['tpc dst port 25 -> drop', "1:1: unknown word 'tpc' (did you mean 'tcp'?)"],
   ['tcp and orignator -> drop', "1:9: unknown word 'orignator' (did you mean 'originator'?)"],
@@ -293,7 +293,7 @@ t.test('all mistakes of a file are reported in one go', async (t) => {
     if (!(error instanceof PolicyError)) throw error;
     t.same(error.problems, [
       "x.policy:1:6: expected '-> VERDICT' after the match",
-      "x.policy:2:17: expected one of forward, reflect, redirect, drop, reset, limit, not 'drp' (did you mean 'drop'?)",
+      "x.policy:2:17: expected one of forward, reflect, redirect, drop, reset, limit, rewrite, not 'drp' (did you mean 'drop'?)",
       'x.policy:2:3: a port number is missing',
       'x.policy:3:8: redirect: expected an image after it',
     ]);

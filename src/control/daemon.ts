@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly source: Source;
   readonly defines: Readonly<Record<string, string>>;
   readonly netns?: string;
+  /** Whether the kernel filters what leaves. Default: where clones' packets leave and root runs this. */
+  readonly filter?: 'on' | 'off';
   /** The folder of what outlives a run. Default: DEFAULT_STATE. */
   readonly state?: string;
   readonly seed?: bigint;
@@ -65,9 +67,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         options.log(narrate(event));
     }
   };
-  const { source, defines, netns, seed, state = DEFAULT_STATE } = options;
+  const { source, defines, netns, filter, seed, state = DEFAULT_STATE } = options;
   const plane = new DataPlane(
-    { source, defines, state, worker: 0, ...(netns !== undefined && { netns }), ...(seed !== undefined && { seed }) },
+    {
+      source,
+      defines,
+      state,
+      worker: 0,
+      ...(netns !== undefined && { netns }),
+      ...(filter && { filter }),
+      ...(seed !== undefined && { seed }),
+    },
     onEvents,
   );
   planes.push(plane);

@@ -10,6 +10,8 @@ export interface WorkerOrder {
   readonly worker: number;
   /** Name of the network namespace in which the graph's elements open their sockets. */
   readonly netns?: string;
+  /** Whether the kernel filters what leaves; if it is not said, where clones' packets leave and root runs this. */
+  readonly filter?: 'on' | 'off';
   /** The folder of what outlives a run. */
   readonly state: string;
   /** Seeds everything that looks random. */

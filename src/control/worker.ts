@@ -10,6 +10,9 @@ import { formatDiagnostic } from '../pipeline/click/diagnostics.js';
 import { Engine } from '../pipeline/engine.js';
 import { ElementError } from '../pipeline/errors.js';
 import { EventQueue } from './event-queue.js';
+import { Failure } from './failure.js';
+import type { KernelFilter } from './filter/filter.js';
+import { makeFilter } from './filter/make.js';
 import { checkSource } from './graph-file.js';
 import { measureLag } from './lag.js';
 import type { FromWorker, HandlerCall, ToWorker, WorkerOrder } from './messages.js';
@@ -27,6 +30,7 @@ const tell = (message: FromWorker) => port.postMessage(message);
 /** What went wrong, in one line: with the place in the graph of the element that failed, and in the code if it is a bug. */
 function describe(error: unknown, { flat }: CheckedGraph): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof Failure) return error.message;
   const cause = error instanceof ElementError && error.cause instanceof Error ? error.cause : error;
   const bug = cause !== error ? BUGS.some((kind) => cause instanceof kind) : true;
   const frame = bug ? cause.stack?.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
@@ -47,13 +51,16 @@ async function work(graph: CheckedGraph): Promise<void> {
     (batch) => tell({ kind: 'events', events: batch }),
     () => lost.add(1),
   );
+  let filter: KernelFilter | undefined;
   const engine = new Engine(graph, elements, {
+    mayOpen: (device, index) => filter?.covers(device, index) ?? true,
     onEvent: (event) => events.push(event),
     state: order.state,
     ...(order.seed !== undefined && { seed: order.seed }),
   });
   const lost = engine.stats.counter('lost_events', 'events that the control plane was too busy to hear', {});
   const stopMeasuring = measureLag(engine.stats);
+  filter = makeFilter(graph, order, engine);
   const stats = engine.stats.share();
   let halted = false;
   let failure: string | undefined;
@@ -94,6 +101,7 @@ async function work(graph: CheckedGraph): Promise<void> {
   });
 
   try {
+    await filter?.open();
     await engine.start();
     tell({ kind: 'started', stats, descriptions: engine.stats.descriptions });
     try {
@@ -106,6 +114,8 @@ async function work(graph: CheckedGraph): Promise<void> {
   } catch (error) {
     fail(error);
   }
+  // Once everything is closed in order there is nothing left to filter; otherwise it stays in force.
+  await filter?.close(failure === undefined);
   stopMeasuring();
   events.flush();
   tell({ kind: 'ended', errors: engine.errors, ...(failure !== undefined && { failure }) });

@@ -24,6 +24,8 @@ export interface Services {
   readonly handlers: Handlers;
   /** Tells the control plane what happened. Bounded: a flood of events is cut and counted. */
   event(event: EngineEvent): void;
+  /** Whether an interface may be opened now: what must be in force on it is. Asked again before each attempt. */
+  mayOpen(device: string, index: number): boolean;
   /** Asks for a turn, from a callback that runs outside of one. */
   wake(): void;
 }

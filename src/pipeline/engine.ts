@@ -22,6 +22,8 @@ export interface EngineOptions {
   clock?: Clock;
   /** That of the daemon; default: one of its own, with which nothing is stopped. */
   killSwitch?: KillSwitch;
+  /** Whether an interface may be opened; default: always. */
+  mayOpen?(device: string, index: number): boolean;
   /** Checks after each call of an element that no row was lost or doubled. */
   checked?: boolean;
   onEvent?(event: EngineEvent): void;
@@ -96,6 +98,7 @@ export class Engine {
         if (this.gate(event.kind).admits(performance.now() / 1000)) options.onEvent?.(event);
         else this.suppressed.add(1);
       },
+      mayOpen: (device, index) => options.mayOpen?.(device, index) ?? true,
       wake: () => this.wake(),
     };
     const { elements, links } = makeGraph(graph, registry, this.services, this.stats);

@@ -31,7 +31,7 @@ const ROUND = 1;
 export function openLive(
   element: AnyElement,
   metrics: { kernel_drops: Counter; interface_failures: Counter; interface_up: Gauge },
-  options: Omit<DriverOptions, 'onState'> & { method: Method },
+  options: Omit<DriverOptions, 'onState' | 'mayOpen'> & { method: Method },
 ): Driver {
   const { services } = element;
   const tell = (state: DriverState) => {
@@ -40,7 +40,11 @@ export function openLive(
     services.event({ kind: 'warning', element: element.name, message });
   };
   metrics.interface_up.set(1);
-  const driver = new Driver({ ...options, onState: tell });
+  const driver = new Driver({
+    ...options,
+    mayOpen: (index) => services.mayOpen(options.interface, index),
+    onState: tell,
+  });
   driver.onReadable(() => services.wake());
   services.clock.every(ROUND, () => {
     metrics.kernel_drops.add(driver.drops() - metrics.kernel_drops.value);

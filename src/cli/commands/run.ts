@@ -9,6 +9,7 @@ interface Options {
   readonly define?: Defines;
   readonly workers: number;
   readonly netns?: string;
+  readonly filter?: 'on' | 'off';
   readonly listen: string;
   readonly state: string;
   readonly events?: 'text' | 'json' | 'off';
@@ -34,6 +35,12 @@ export function run(): Command {
     )
     .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
     .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
+    .addOption(
+      new Option(
+        '--filter <on|off>',
+        'whether the kernel filters what leaves, too (nftables); the default is on for root where clones\u2019 packets leave',
+      ).choices(['on', 'off']),
+    )
     .option('--state <folder>', 'where images are, and what is captured of clones', DEFAULT_STATE)
     .option(
       '--listen <host:port>',
@@ -58,7 +65,7 @@ Examples:
   curl http://127.0.0.1:9477/metrics`,
     )
     .action(async (file: string, options: Options, command: Command) => {
-      const { workers, netns, seed, state } = options;
+      const { workers, netns, filter, seed, state } = options;
       if (workers > 1) throw new Failure(`--workers: this version spreads packets over 1 worker, not ${workers}`);
       const listen = parseListen(options.listen);
       const { source } = load(file, options.define);
@@ -67,6 +74,7 @@ Examples:
         defines: options.define ?? {},
         state,
         ...(netns !== undefined && { netns }),
+        ...(filter !== undefined && { filter }),
         ...(seed !== undefined && { seed }),
         listen,
         events: options.events ?? (process.stderr.isTTY ? 'text' : 'off'),

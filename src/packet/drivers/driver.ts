@@ -16,6 +16,8 @@ export interface DriverOptions extends Partial<DeviceOptions> {
   readonly method?: Method;
   /** Milliseconds between looks at the interface, and between attempts to open it again. */
   readonly retry?: number;
+  /** Asked before each attempt to open the interface, by its index; one that may not be opened is tried again. */
+  readonly mayOpen?: (index: number) => boolean;
   /** Called after each change of `state`. */
   readonly onState?: (state: DriverState) => void;
 }
@@ -28,11 +30,12 @@ export type DriverState =
 const UP: DriverState = { up: true };
 
 /** Errors that pass when somebody makes the interface, switches it on, or gives it its address. */
-const PASSING = new Set(['ENODEV', 'ENETDOWN', 'ENXIO', 'EADDRNOTAVAIL']);
+const PASSING = new Set(['ENODEV', 'ENETDOWN', 'ENXIO', 'EADDRNOTAVAIL', 'EAGAIN']);
 
 const WHY: Record<string, string> = {
   ENODEV: 'there is no such interface',
   ENETDOWN: 'the interface is down',
+  EAGAIN: 'the kernel filter is not in force on the interface yet',
 };
 
 /**
@@ -46,6 +49,7 @@ export class Driver {
   failures = 0;
   readonly method: Method;
   readonly #options: DeviceOptions;
+  readonly #mayOpen: (index: number) => boolean;
   readonly #onState: ((state: DriverState) => void) | undefined;
   readonly #timer: NodeJS.Timeout;
   #device: Device | undefined;
@@ -54,8 +58,9 @@ export class Driver {
   #drops = 0;
 
   /** Throws an Error with a code if the interface cannot be opened for a reason that does not pass, such as EPERM. */
-  constructor({ method = 'RING', retry = 1000, onState, ...options }: DriverOptions) {
+  constructor({ method = 'RING', retry = 1000, mayOpen = () => true, onState, ...options }: DriverOptions) {
     this.method = method;
+    this.#mayOpen = mayOpen;
     this.#onState = onState;
     this.#options = { protocol: 0, local: 0, mac: undefined, buffer: 32 << 20, retire: 0, ...options };
     try {
@@ -107,6 +112,7 @@ export class Driver {
     const found = native.interfaces().find((one) => one.name === name);
     if (found === undefined) throw this.#coded('ENODEV');
     if (!found.up) throw this.#coded('ENETDOWN');
+    if (!this.#mayOpen(found.index)) throw this.#coded('EAGAIN');
     this.#device = METHODS[this.method](this.#options, (error) => this.#fail(error));
     this.#index = found.index;
     if (this.#callback !== undefined) this.#device.onReadable(this.#callback);

@@ -7,6 +7,8 @@
 // LOCAL, ROUTER   our end of the tunnel, and the router's
 // TARGETS         addresses one scan may reach in WINDOW; 0 switches the scan filter off
 // KEY             what shares a universe: packet, pair or source
+// OPEN            targets whose universes are open to others: all, none, or prefixes with a space between
+// SHARED          part of all sources that share one universe, under rules of its own: 1%
 // IDLE, KEEP      time for which a quiet clone is kept, and one of interest, which is captured before it goes
 // CAP             memory that one clone may change
 // UNKNOWN         addresses that the DNS sink makes up for names nobody knows, or nxdomain
@@ -14,7 +16,7 @@
 
 define($TELESCOPE 10.99.0.0/16,
        $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
-       $TARGETS 1, $WINDOW 60s, $KEY pair,
+       $TARGETS 1, $WINDOW 60s, $KEY pair, $OPEN none, $SHARED 0,
        $IDLE 60s, $KEEP 600s, $CAP 64M, $UNKNOWN 198.18.0.0/15,
        $BACKEND qemu, $MAP addresses.map, $POLICY policies/reflect.policy);
 
@@ -22,7 +24,7 @@ tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
 ours     :: IPFilter(allow dst net $TELESCOPE && not src net $TELESCOPE);
 flows    :: FlowTable(TIMEOUT 300s);
 scans    :: ScanFilter(TARGETS $TARGETS, WINDOW $WINDOW);
-universe :: UniverseTagger(KEY $KEY);
+universe :: UniverseTagger(KEY $KEY, OPEN $OPEN, SHARED $SHARED);
 bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G, CAP $CAP, IDLE $IDLE, KEEP $KEEP);
 export   :: ExportPolicy(POLICY $POLICY);

@@ -1,3 +1,4 @@
+import { Universes } from '../farm/universes.js';
 import { Batch } from '../packet/batch.js';
 import { DISPOSITION } from '../packet/flow.js';
 import { Flows } from '../packet/flows.js';
@@ -55,6 +56,8 @@ export class FlowTable extends Element<typeof spec> {
   constructor(setup: Setup<typeof spec>) {
     super(setup);
     const { timeout, transitory, udp, icmp, flows, fragments } = this.config;
+    // So long a flow may name a universe that is gone.
+    this.services.shared(Universes).ids.keepFor(Math.max(timeout, transitory, udp, icmp));
     this.flows = new Flows({
       capacity: flows,
       fragments,

@@ -1,11 +1,13 @@
-import { type Universe, Universes } from '../farm/universes.js';
+import { Prefixes } from '../farm/prefixes.js';
+import { type Universe, type UniverseKind, Universes } from '../farm/universes.js';
 import type { Batch } from '../packet/batch.js';
-import { ROWS } from '../packet/columns.js';
+import { HalfSipHash } from '../packet/half-siphash.js';
 import { Table } from '../packet/table.js';
+import { TurnKeys } from '../packet/turn-keys.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
-import { choice, count } from '../pipeline/values.js';
+import { choice, count, custom, fraction } from '../pipeline/values.js';
 
 const spec = {
   summary: 'gives each packet that opens a flow from outside its universe',
@@ -17,56 +19,77 @@ const spec = {
       'pair',
       'What shares a universe: nothing (each flow has its own), a source and its target, or all of a source.',
     ),
+    open: custom(
+      'all, none, or prefixes',
+      Prefixes.none,
+      'Targets whose universes are open: others who contact an address that a clone there has join it.',
+      Prefixes.read,
+      String,
+    ),
+    shared: fraction(0, 'Part of all sources that share one universe, whatever KEY and OPEN say.'),
     universes: count(65_536, 'Universes that may exist at once.', { min: 1 }),
   },
   drops: { full: 'as many universes exist as may, or no number is free for another one' },
   effect: 'universe',
 } as const satisfies Spec;
 
+/** The third words of keys: a flow's number is less. What all of a kind share has no address in its key. */
+const [OPEN, SHARED] = [0xfffffffe, 0xffffffff];
+
 /**
- * A universe is a closed copy of the address space, which holds all that one root packet caused. Two sources that
- * contact the same address find two machines there, in two universes, and the infections they bring never meet.
+ * A universe is a copy of the address space, which holds all that one root packet caused. Two sources that contact the same
+ * address find two machines there, in two universes, and the infections they bring never meet.
+ *
+ * An infection that needs company gets it in an **open** universe. There a new flow from outside for an address that a clone
+ * has joins it, whoever sends it. The universe that KEY gives a packet comes first; then, of several open ones, that whose
+ * clone has had the address longest. The **shared** universe takes all that a part of the sources sends; a source is in or out of
+ * that part as long as the seed is the same. It ends with its last clone, as all do, and begins anew with the next
+ * packet of such a source. Give it a policy of its own: see docs/policy.md, and config/policies/shared.policy.
  *
  * What a packet gets here is a number alone. The universe begins with its first clone and ends with its last one.
  *
  * @example
- *   FromDump(in.pcap) -> CheckIPHeader -> UniverseTagger(KEY source) -> Discard;
+ *   FromDump(in.pcap) -> CheckIPHeader
+ *     -> UniverseTagger(KEY source, OPEN 10.99.4.0/24 10.99.7.7, SHARED 1%) -> Discard;
  */
 export class UniverseTagger extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly universes: Universes;
-  /** What shares a universe, and which one: an entry for each that exists, or is promised. */
+  /** What shares a universe, and which one: an entry for each that exists. */
   private readonly table: Table;
+  /** Universes begun here, each with its place in the table; -1 if it has none. */
   private readonly slots = new Map<Universe, number>();
-  /** Entries of this turn. They end with it unless a clone was made. */
-  private readonly fresh = new Int32Array(ROWS);
-  private begun = 0;
+  /** Keys of this turn, and the universe that each was promised. They get an entry if a clone is made. */
+  private readonly fresh: TurnKeys;
+  private readonly promised: Uint32Array;
+  private promises = 0;
+  private readonly hash: HalfSipHash;
+  /** Sources whose hash is less share a universe. */
+  private readonly sharers: number;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
+    const { universes: capacity, shared } = this.config;
     this.universes = this.services.shared(Universes);
     const seed = seedBytes(this.services.seed, this.name);
-    this.table = new Table({ keyWords: 3, valueWords: 1, capacity: this.config.universes, seed });
+    this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed });
+    this.fresh = new TurnKeys(seed.subarray(8));
+    this.promised = new Uint32Array(this.fresh.words.length / 3);
+    this.hash = new HalfSipHash(seed);
+    this.sharers = shared * 2 ** 32;
     this.universes.onClose((universe) => this.forget(universe));
   }
 
   override push(batch: Batch): void {
     const { packets, table } = this;
-    const { key } = this.config;
     const { keys, slots, values, stride } = table;
     const { rows, count } = batch;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      keys[3 * i] = packets.src[row]!;
-      keys[3 * i + 1] = key === 'source' ? 0 : packets.dst[row]!;
-      // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
-      keys[3 * i + 2] = key === 'packet' ? packets.flow[row]! : 0;
-    }
-    table.upsert(count, 0);
+    for (let i = 0; i < count; i++) this.writeKey(rows[i]!, 3 * i);
+    table.lookup(count);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const slot = slots[i]!;
-      const id = slot < 0 ? 0 : values[slot * stride]! || this.begin(row, slot);
+      const id = slot < 0 ? this.find(row, keys[3 * i]!, keys[3 * i + 1]!, keys[3 * i + 2]!) : values[slot * stride]!;
       if (id === 0) {
         this.drops.full.add(row);
         continue;
@@ -76,31 +99,76 @@ export class UniverseTagger extends Element<typeof spec> {
     }
   }
 
-  /** Promises the entry of a slot, which is new, a universe. 0 if there is none to promise. */
-  private begin(row: number, slot: number): number {
-    const { packets, universes, table } = this;
-    const id = universes.promise(packets.src[row]!, packets.dst[row]!);
-    table.values[slot * table.stride] = id;
-    this.fresh[this.begun++] = slot;
+  private writeKey(row: number, at: number): void {
+    const { packets } = this;
+    const { keys } = this.table;
+    const { key } = this.config;
+    const shares = this.sharers > 0 && this.hash.word(packets.src[row]!) < this.sharers;
+    keys[at] = shares ? 0 : packets.src[row]!;
+    keys[at + 1] = shares || key === 'source' ? 0 : packets.dst[row]!;
+    // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
+    keys[at + 2] = shares ? SHARED : key === 'packet' ? packets.flow[row]! : 0;
+  }
+
+  /** The universe that a packet joins, or may begin, since its key has none. 0 if there is no room. */
+  private find(row: number, a: number, b: number, c: number): number {
+    const { packets, universes, fresh, promised } = this;
+    const known = fresh.find(a, b, c);
+    if (known >= 0) return promised[known]!;
+    if (c === SHARED) return this.promise(row, 'shared', a, b, c);
+    const target = packets.dst[row]!;
+    const open = universes.openTo(target);
+    if (open) return open.id;
+    if (!this.config.open.has(target)) return this.promise(row, 'closed', a, b, c);
+    // Whoever comes in the same turn joins what the first of them begins.
+    const first = fresh.find(0, target, OPEN);
+    if (first >= 0) return promised[first]!;
+    const id = this.promise(row, 'open', a, b, c);
+    if (id !== 0) this.note(id, 0, target, OPEN);
     return id;
+  }
+
+  private promise(row: number, kind: UniverseKind, a: number, b: number, c: number): number {
+    const { packets, universes, config } = this;
+    if (this.slots.size + this.promises >= config.universes) return 0;
+    const id = universes.promise(packets.src[row]!, packets.dst[row]!, kind);
+    if (id === 0) return 0;
+    this.promises++;
+    this.note(id, a, b, c);
+    return id;
+  }
+
+  private note(id: number, a: number, b: number, c: number): void {
+    const number = this.fresh.add(a, b, c);
+    if (number >= 0) this.promised[number] = id;
   }
 
   private forget(universe: Universe): void {
     const slot = this.slots.get(universe);
-    if (slot !== undefined) this.table.remove(slot);
+    if (slot === undefined) return;
+    if (slot >= 0) this.table.remove(slot);
     this.slots.delete(universe);
   }
 
   override settle(): void {
-    const { table, fresh, universes } = this;
-    for (let i = 0; i < this.begun; i++) {
-      const slot = fresh[i]!;
-      const universe = universes.get(table.values[slot * table.stride]!);
+    const { table, fresh, promised, universes, config } = this;
+    const { keys, values, stride } = table;
+    for (let i = 0; i < fresh.count; i++) {
+      const kind = fresh.words[3 * i + 2]!;
+      const universe = kind === OPEN ? undefined : universes.get(promised[i]!);
+      if (!universe) continue;
+      let slot = -1;
       // The number of a flow means something else in later turns.
-      if (universe && this.config.key !== 'packet') this.slots.set(universe, slot);
-      else table.remove(slot);
+      if (config.key !== 'packet' || kind === SHARED) {
+        keys.set(fresh.words.subarray(3 * i, 3 * i + 3));
+        table.upsert(1, 0);
+        slot = table.slots[0]!;
+        values[slot * stride] = universe.id;
+      }
+      this.slots.set(universe, slot);
     }
-    this.begun = 0;
+    fresh.clear();
+    this.promises = 0;
     universes.settle();
   }
 }

@@ -105,6 +105,7 @@ export class Clones {
     }
     universe.depth = Math.max(universe.depth, clone.depth);
     if (parent) parent.called++;
+    this.universes.occupy(universe, address);
     this.records.set(id, clone);
     backend.request(id, image, this.identity(clone));
     return clone;
@@ -122,6 +123,7 @@ export class Clones {
     this.ids.release(clone.id);
     const { universe } = clone;
     universe.clones.delete(clone.address);
+    this.universes.vacate(universe, clone.address);
     this.options.retire(clone, ending, reason);
     if (universe.clones.size > 0) return;
     this.universes.close(universe);

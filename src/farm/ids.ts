@@ -1,5 +1,5 @@
 /** Parts that the space of numbers is divided into. */
-const PARTS = 1 << 16;
+const PARTS = 1 << 12;
 
 /** Seconds. A packet, a row of a table or a file that names something may outlive it, but not by so long. */
 const REST = 3600;

@@ -92,6 +92,8 @@ export class Universes {
   private readonly targets = new Uint32Array(ROWS);
   private readonly kinds: UniverseKind[] = new Array<UniverseKind>(ROWS).fill('closed');
   private promises = 0;
+  /** The open universes that have a clone with an address, the one that has had it longest first. */
+  private readonly meeting = new Map<number, Set<Universe>>();
 
   constructor(services: Services) {
     this.services = services;
@@ -144,6 +146,29 @@ export class Universes {
     const universe: Universe = { id, kind, source, target, born, clones: new Map(), made: 0, depth: 0 };
     this.open.set(id, universe);
     return universe;
+  }
+
+  /** The open universe whose clone has had an address longest. Whoever contacts it from outside joins that. */
+  openTo(address: number): Universe | undefined {
+    if (this.meeting.size === 0) return undefined;
+    const universes = this.meeting.get(address);
+    if (!universes) return undefined;
+    for (const universe of universes) return universe;
+    return undefined;
+  }
+
+  /** A universe has a clone with an address. */
+  occupy(universe: Universe, address: number): void {
+    if (universe.kind !== 'open') return;
+    const universes = this.meeting.get(address);
+    if (universes) universes.add(universe);
+    else this.meeting.set(address, new Set([universe]));
+  }
+
+  /** It has it no more. */
+  vacate(universe: Universe, address: number): void {
+    const universes = this.meeting.get(address);
+    if (universes?.delete(universe) && universes.size === 0) this.meeting.delete(address);
   }
 
   /** The turn is over, and what was promised in it with it. */

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { ExportPolicy } from '../../src/elements/ExportPolicy.js';
 import { Images } from '../../src/farm/images.js';
 import { Policy } from '../../src/farm/policy/policy.js';
-import { type CloneRecord, Universes } from '../../src/farm/universes.js';
+import { type CloneRecord, type UniverseKind, Universes } from '../../src/farm/universes.js';
 import { FLOW } from '../../src/packet/flow.js';
 import { columnsOf, craft, type Wanted } from '../unit/craft.js';
 import { type Columns, rig } from '../unit/rig.js';
@@ -19,11 +19,11 @@ const REPLY = { flowState: FLOW.known | FLOW.reply | FLOW.fromOutside };
 const ANSWER = { flowState: FLOW.known | FLOW.reply };
 
 /** Clones under a shipped policy, each of them in a universe of its own. */
-function farm(name: string) {
+function farm(name: string, kind: UniverseKind = 'closed') {
   const made = rig(ExportPolicy, `POLICY ${name}.policy`, { folder });
   const universes = made.engine.services.shared(Universes);
   const clones = Array.from({ length: 300 }, (_, i) => {
-    const universe = universes.create(1, 2);
+    const universe = universes.create(1, 2, kind);
     const clone = { id: i + 1, universe, address: 0x0a630000 + i, opened: 0, state: 'live', image: 0 };
     universe.clones.set(clone.address, clone as unknown as CloneRecord);
     return clone;
@@ -58,8 +58,8 @@ const times = (count: number, call: (i: number) => string): Record<string, numbe
 };
 
 /** What holds of every shipped policy that is complete. */
-function closed(t: Test, name: string) {
-  const { opens } = farm(name);
+function closed(t: Test, name: string, kind?: UniverseKind) {
+  const { opens } = farm(name, kind);
   t.equal(opens({}, REPLY), 'forward', 'answers leave');
   for (const dst of [0xe0000001, 0xffffffff, 0x7f000001, 1])
     t.equal(opens({ dst }), 'drop', 'no machine has such an address');
@@ -135,7 +135,7 @@ t.test('honeywall.policy: the quotas of the Honeywall, in an hour of fake time',
   const seen = events.length;
   t.equal(opens(), 'reflect', 'the 21st is reflected');
   const [event] = events.slice(seen).filter(({ kind }) => kind === 'verdict');
-  t.match(event, { verdict: 'reflect', quota: 'tcp 20/hour per clone: 20 of 20 used', rule: /honeywall\.policy:23$/ });
+  t.match(event, { verdict: 'reflect', quota: 'tcp 20/hour per clone: 20 of 20 used', rule: /honeywall\.policy:24$/ });
   t.same(
     times(30, () => opens({ proto: 17, dport: 1434 })),
     { forward: 20, reflect: 10 },
@@ -193,8 +193,27 @@ t.test('honeywall.policy: names are asked at listed servers alone', async (t) =>
   t.equal(opens({ proto: 17, dport: 53 }), 'reflect');
 });
 
+t.test('shared.policy: what strangers share is cut short', async (t) => {
+  for (const name of ['reflect', 'honeywall']) {
+    closed(t, name, 'shared');
+    const answers = farm(name, 'shared');
+    t.same(
+      times(3100, (i) => answers.opens({}, REPLY, i % 300)),
+      { forward: 3000, nowhere: 100 },
+      'packets to one address a minute, whoever sends them',
+    );
+    const worm = farm(name, 'shared');
+    t.same(
+      times(200, () => worm.opens()),
+      { reflect: 120, drop: 80 },
+      'flows of one clone an hour; not one leaves',
+    );
+  }
+  t.equal(farm('shared').opens({}, REPLY), 'drop', 'it says nothing of other universes');
+});
+
 t.test('every shipped policy is tested here, and none has a warning', async (t) => {
-  const tested = ['closed.policy', 'honeywall.policy', 'reflect.policy', 'sinks.policy', 'unroutable.policy'];
+  const tested = ['closed', 'honeywall', 'reflect', 'shared', 'sinks', 'unroutable'].map((name) => `${name}.policy`);
   t.same(readdirSync(folder).sort(), tested);
   for (const name of tested)
     t.same(new Policy(readFileSync(join(folder, name), 'utf8'), join(folder, name)).warnings, [], name);

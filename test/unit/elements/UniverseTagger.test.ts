@@ -55,3 +55,73 @@ t.test('their number is bounded', async (t) => {
   t.same(tag(bench, [1, 10], [2, 10], [3, 10], [1, 10]), [1, 2, 1]);
   t.equal(bench.element.drops.full.value, 1);
 });
+
+t.test('open: who contacts an address that a clone of it has joins it, in the same turn too', async (t) => {
+  const bench = settled('OPEN 0.0.0.10 0.0.0.12');
+  const universes = bench.engine.services.shared(Universes);
+  t.same(tag(bench, [1, 10], [2, 10], [1, 11], [2, 11]), [1, 1, 2, 3], 'targets of others are closed');
+  const open = universes.get(1)!;
+  t.match(open, { kind: 'open', source: 1, target: 10 });
+  t.equal(universes.get(2)!.kind, 'closed');
+  t.same(tag(bench, [3, 10], [2, 10]), [4, 4], 'nobody has the address');
+  universes.occupy(open, 10);
+  t.same(tag(bench, [5, 10], [1, 10], [2, 10], [2, 11]), [1, 1, 1, 3]);
+  t.same(tag(bench, [3, 10]), [4], 'who has a universe of his own goes on in it');
+  universes.occupy(open, 11);
+  t.same(tag(bench, [6, 11], [1, 11]), [1, 2], 'an address that it reached by reflection, whatever OPEN says of it');
+  universes.vacate(open, 10);
+  universes.close(open);
+  t.same(tag(bench, [5, 10]), [5]);
+});
+
+t.test('open: of several the one whose clone has had the address longest', async (t) => {
+  const bench = settled('OPEN all');
+  const universes = bench.engine.services.shared(Universes);
+  const [one, other] = [universes.create(8, 10, 'open'), universes.create(9, 10, 'open')];
+  for (const universe of [other, one]) universes.occupy(universe, 10);
+  t.same(tag(bench, [3, 10], [4, 10]), [other.id, other.id]);
+  universes.vacate(other, 10);
+  t.same(tag(bench, [3, 10], [4, 10]), [one.id, one.id]);
+});
+
+t.test('open by source: what a source begins in one turn is one universe', async (t) => {
+  const bench = settled('KEY source, OPEN all');
+  t.same(tag(bench, [1, 10], [1, 11], [2, 11], [2, 10]), [1, 1, 2, 2]);
+  t.same(tag(bench, [1, 12], [2, 12]), [1, 2]);
+});
+
+t.test('shared: a part of the sources has one universe, which begins anew when it has ended', async (t) => {
+  const bench = settled('KEY packet, SHARED 25%');
+  const universes = bench.engine.services.shared(Universes);
+  const sources = Array.from({ length: 400 }, (_, i) => i + 1);
+  const kinds = () => {
+    const ids: number[] = [];
+    for (let i = 0; i < sources.length; i += 100)
+      ids.push(...tag(bench, ...sources.slice(i, i + 100).map((src): [number, number, number] => [src, src % 7, src])));
+    return ids.map((id) => [universes.get(id)!.kind, id] as const);
+  };
+  const first = kinds();
+  const shared = first.filter(([kind]) => kind === 'shared');
+  t.ok(shared.length > 60 && shared.length < 140, `${shared.length} of 400`);
+  t.equal(new Set(shared.map(([, id]) => id)).size, 1);
+  const again = kinds();
+  t.same(
+    again.map(([kind]) => kind),
+    first.map(([kind]) => kind),
+    'a source is always in or always out',
+  );
+  t.equal(again.find(([kind]) => kind === 'shared')![1], shared[0]![1]);
+  universes.close(universes.get(shared[0]![1])!);
+  t.not(kinds().find(([kind]) => kind === 'shared')![1], shared[0]![1]);
+  t.same(
+    [settled('SHARED 0'), settled('SHARED 1')].map((each) => {
+      tag(each, [1, 10], [2, 11]);
+      return [...each.engine.services.shared(Universes)].map(({ kind }) => kind);
+    }),
+    [['closed', 'closed'], ['shared']],
+  );
+});
+
+t.test('what is wrong in OPEN is said', async (t) => {
+  t.throws(() => rig(UniverseTagger, 'OPEN 10.0.0.1/8'), /expected all, none, or prefixes/);
+});

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
+import { LearntNames } from '../farm/names.js';
 import { type Decision, describeDecision } from '../farm/policy/decisions.js';
 import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
@@ -112,6 +113,7 @@ export class ExportPolicy extends Element<typeof spec> {
   static readonly spec = spec;
   private readonly universes: Universes;
   private readonly images: Images;
+  private readonly learnt: LearntNames;
   private readonly judge: Judge;
   private readonly rate: ExportRate;
   private stopped = false;
@@ -125,6 +127,7 @@ export class ExportPolicy extends Element<typeof spec> {
     this.rate = new ExportRate(this.config.rate);
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
+    this.learnt = this.services.shared(LearntNames);
     for (const name of policy.images) this.images.want(name);
     this.judge = new Judge(policy, {
       packets: this.packets,
@@ -219,6 +222,7 @@ export class ExportPolicy extends Element<typeof spec> {
   /** Writes what policy decides into the row. False if the row has ended. */
   private decide(row: number, now: number): boolean {
     const { packets, judge } = this;
+    const { policy } = judge;
     const universe = this.universes.get(packets.universe[row]!);
     if (!universe) {
       this.drops.universe.add(row);
@@ -232,8 +236,9 @@ export class ExportPolicy extends Element<typeof spec> {
         source: universe.source,
         depth: universe.depth,
         contacted: clone !== undefined && clone.parent === undefined,
-        image: judge.policy.imageNumber(clone && this.images.name(clone.image)),
+        image: policy.imageNumber(clone && this.images.name(clone.image)),
         toClone: universe.clones.has(packets.dst[row]!),
+        names: policy.names.length > 0 ? policy.namesOf(this.learnt.of(universe.id, packets.dst[row]!)) : 0,
       },
       now,
       clone,

@@ -83,6 +83,7 @@ function explainCommand(): Command {
     .option('--image <name>', 'image of the sender')
     .option('--originator <address>', 'who sent the packet that began the universe', address, 0)
     .option('--to-clone', 'the destination is an address that a clone of the universe has', false)
+    .option('--name <name>', 'the name that the clone looked up to find the destination')
     .option('--age <seconds>', 'seconds since the flow was opened', wholeNumber, 0)
     .option('--payload <bytes>', 'what the packet carries: a text, or 0x and hexadecimal', bytes, new Uint8Array(0))
     .addHelpText(

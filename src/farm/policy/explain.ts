@@ -24,6 +24,8 @@ export interface Question {
   /** Address of who sent the packet that began the universe. */
   readonly originator: number;
   readonly toClone: boolean;
+  /** A name that a clone of the universe has looked up, to be told the destination. */
+  readonly name?: string;
 }
 
 /** A rule that was tried, and why it did not match, or the one that did. */
@@ -49,6 +51,7 @@ export function explain(policy: Policy, question: Question): Trial[] {
     contacted: question.contacted,
     image: policy.imageNumber(question.image),
     toClone: question.toClone,
+    names: policy.namesOf(question.name === undefined ? [] : [question.name.toLowerCase()]),
   });
   const holds = (tree: Node) => matches(program({ tree }), facts, packets, row);
   const trials: Trial[] = [];

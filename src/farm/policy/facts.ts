@@ -4,7 +4,18 @@ import { FACTS_AT, loadColumns } from '../../packet/pattern/interpret.js';
 import { UNIVERSE_KINDS, type UniverseKind } from '../universes.js';
 
 /** Numbers of the facts that rules may ask for beside those of the packet. */
-export const FACT = { way: 0, toClone: 1, toOriginator: 2, contacted: 3, depth: 4, age: 5, image: 6, kind: 7 } as const;
+export const FACT = {
+  way: 0,
+  toClone: 1,
+  toOriginator: 2,
+  contacted: 3,
+  depth: 4,
+  age: 5,
+  image: 6,
+  kind: 7,
+  /** A bit for each pattern of names that rules ask for. */
+  names: 8,
+} as const;
 
 /** The fact `way`: the clone began the flow, answers a flow from outside, or answers one that another clone began. */
 export const WAY = { begun: 0, reply: 1, answer: 2 } as const;
@@ -25,6 +36,8 @@ export interface Sender {
   readonly image: number;
   /** Whether the packet is for an address that a clone of the same universe has. */
   readonly toClone: boolean;
+  /** Which of the policy's patterns fit a name that its universe was told the destination for: see Policy.namesOf(). */
+  readonly names?: number;
 }
 
 /** An array for the facts of one packet. */
@@ -42,6 +55,7 @@ export function loadFacts(facts: Uint32Array, packets: Packets, row: number, sen
   facts[FACTS_AT + FACT.age] = packets.age[row]!;
   facts[FACTS_AT + FACT.image] = sender.image;
   facts[FACTS_AT + FACT.kind] = UNIVERSE_KINDS.indexOf(sender.kind);
+  facts[FACTS_AT + FACT.names] = sender.names ?? 0;
 }
 
 function wayOf(flowState: number): number {

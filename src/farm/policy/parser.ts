@@ -38,6 +38,8 @@ const RULES = 4096;
 const FILES = 64;
 const NESTING = 16;
 const IMAGES = 1024;
+/** One fact has a bit for each. */
+const NAMES = 32;
 
 /** Reads a policy and all files that it includes. What is wrong is in `problems`, each with file:line:column. */
 export class PolicyParser {
@@ -46,6 +48,8 @@ export class PolicyParser {
   readonly sets = new Sets();
   /** Images that matches and sections ask for; their place is their number. */
   readonly images: string[] = [];
+  /** Patterns of names that matches ask for; their place is their number. */
+  readonly names: string[] = [];
   private readonly read: (file: string) => string;
   private readonly words: PolicyWords;
   /** The files that are being read, from the first to the one included last. */
@@ -56,7 +60,11 @@ export class PolicyParser {
   /** @param read gives the text of an included file, or throws with the reason */
   constructor(read: (file: string) => string) {
     this.read = read;
-    this.words = new PolicyWords(this.sets, (name) => this.imageNumber(name));
+    this.words = new PolicyWords(
+      this.sets,
+      (name) => this.imageNumber(name),
+      (pattern) => this.nameNumber(pattern),
+    );
   }
 
   /** What may ever leave. */
@@ -104,6 +112,13 @@ export class PolicyParser {
     if (known >= 0) return known;
     if (this.images.length === IMAGES) throw new StatementError(0, `rules ask for at most ${IMAGES} images`);
     return this.images.push(name) - 1;
+  }
+
+  private nameNumber(pattern: string): number {
+    const known = this.names.indexOf(pattern);
+    if (known >= 0) return known;
+    if (this.names.length === NAMES) throw new StatementError(0, `rules ask for at most ${NAMES} names`);
+    return this.names.push(pattern) - 1;
   }
 
   /** `universe KIND {` or `image NAME {`. */

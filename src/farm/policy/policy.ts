@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Packets } from '../../packet/packets.js';
 import { always, type Node } from '../../packet/pattern/syntax.js';
+import { nameMatches } from '../names.js';
 import type { Action } from './actions.js';
 import type { Ceiling } from './ceiling.js';
 import { FACT, OTHER_IMAGE } from './facts.js';
@@ -42,6 +43,8 @@ export class Policy {
   readonly ceiling: Ceiling;
   /** Images that redirecting verdicts name. */
   readonly images: readonly string[];
+  /** Patterns of names that rules ask for. */
+  readonly names: readonly string[];
   /** How many sets and ports have a name. */
   readonly sets: number;
   /** What is odd but not wrong, each with its place. */
@@ -80,6 +83,7 @@ export class Policy {
     this.ceiling = parser.ceiling;
     this.sets = parser.sets.size;
     this.images = [...new Set(parser.rules.flatMap(({ action }) => imagesOf(action)))];
+    this.names = parser.names;
     this.warnings = unreachable(parser.rules);
     this.ages = [...ages].filter((age) => age > 0).sort((a, b) => a - b);
     this.readsPayload = readsPayload;
@@ -91,6 +95,14 @@ export class Policy {
   /** The number by which rules know an image. */
   imageNumber(name: string | undefined): number {
     return (name !== undefined ? this.imageNumbers.get(name) : undefined) ?? OTHER_IMAGE;
+  }
+
+  /** The patterns that rules ask for and that fit one of some names, a bit each. */
+  namesOf(names: readonly string[]): number {
+    let bits = 0;
+    for (const [number, pattern] of this.names.entries())
+      if (names.some((name) => nameMatches(pattern, name))) bits |= 1 << number;
+    return bits >>> 0;
   }
 
   /** The number of the rule that decides about a packet with these facts; `rules.length` means the default. */

@@ -1,6 +1,7 @@
 import type { Vocabulary, Words } from '../../packet/pattern/pattern.js';
 import { always, join, type Node, not, test } from '../../packet/pattern/syntax.js';
 import { suggestion } from '../../pipeline/click/suggest.js';
+import { readNamePattern } from '../names.js';
 import { FACT, WAY } from './facts.js';
 import { quoted } from './quoted.js';
 import type { SetKind, Sets } from './sets.js';
@@ -28,16 +29,18 @@ const PAYLOAD = 64;
 const TIME: Readonly<Record<string, number>> = { '': 1, s: 1, sec: 1, m: 60, min: 60, h: 3600, hr: 3600, d: 86_400 };
 
 /** Words of a match beside those of IPFilter, for suggestions. */
-export const POLICY_WORDS = [...Object.keys(ALONE), 'depth', 'age', 'image', 'payload', 'set', 'ports'];
+export const POLICY_WORDS = [...Object.keys(ALONE), 'depth', 'age', 'image', 'name', 'payload', 'set', 'ports'];
 
-/** What a match may ask beside IPFilter's patterns. It notes the images that are named. */
+/** What a match may ask beside IPFilter's patterns. It notes the images and names that are asked for. */
 export class PolicyWords implements Vocabulary {
   private readonly sets: Sets;
   private readonly imageNumber: (name: string) => number;
+  private readonly nameNumber: (pattern: string) => number;
 
-  constructor(sets: Sets, imageNumber: (name: string) => number) {
+  constructor(sets: Sets, imageNumber: (name: string) => number, nameNumber: (pattern: string) => number) {
     this.sets = sets;
     this.imageNumber = imageNumber;
+    this.nameNumber = nameNumber;
   }
 
   fact(words: Words): Node | undefined {
@@ -59,6 +62,8 @@ export class PolicyWords implements Vocabulary {
         return this.number(words, 'age', readTime, 'a time such as 90s or 10min');
       case 'image':
         return this.image(words);
+      case 'name':
+        return this.name(words);
       case 'payload':
         return this.payload(words);
       default:
@@ -99,6 +104,17 @@ export class PolicyWords implements Vocabulary {
     if (!/^[A-Za-z0-9_.-]+$/.test(name)) words.fail(`expected the name of an image, not '${name}'`);
     words.take();
     return fact('image', 'is', this.imageNumber(name));
+  }
+
+  /** A name that a clone of the universe has looked up: `name "*.example.com"`. */
+  private name(words: Words): Node {
+    words.take();
+    const text = words.word();
+    const pattern = readNamePattern(quoted(text)?.toString('latin1') ?? '');
+    if (pattern === undefined)
+      return words.fail(`expected a name in quotes, such as "www.example.com" or "*.example.com", not '${text}'`);
+    words.take();
+    return test({ of: 'fact', number: FACT.names }, 'is', 1, { shift: this.nameNumber(pattern), mask: 1 });
   }
 
   /** The first bytes of what a flow carries: a string, or hexadecimal. */

@@ -22,6 +22,31 @@ function decides(
   }
 }
 
+t.test('rules ask for the name that was looked up', async (t) => {
+  const policy = policyOf(`
+name "www.example.com" -> drop
+tcp and not name "*.Example.com." -> reset
+name "*.example.com" or name "*.test" -> reflect
+`);
+  const line = (...names: string[]) =>
+    decide(policy, { sender: { names: policy.namesOf(names) } })
+      .place.split(':')
+      .at(-1);
+  t.equal(line('www.example.com'), '2');
+  t.equal(line('mail.example.com'), '4');
+  t.equal(line('a.b.example.com', 'other.org'), '4', 'one of its names suffices');
+  t.equal(line('other.org', 'www.example.com'), '2');
+  t.equal(line('example.com'), '3', 'a pattern is about names below');
+  t.equal(line('badexample.com'), '3');
+  t.equal(line('x.test'), '3');
+  t.equal(line(), '3');
+  const many = Array.from({ length: 33 }, (_, i) => `name "n${i}.test" -> drop`);
+  t.throws(() => policyOf(many.join('\n')), { message: 'x.policy:33:1: rules ask for at most 32 names' });
+  const full = policyOf(many.slice(0, 32).join('\n'));
+  for (const i of [0, 30, 31])
+    t.equal(lineOf(decide(full, { sender: { names: full.namesOf([`n${i}.test`]) } })), i + 1, 'every bit counts');
+});
+
 t.test('the first rule that matches decides', async (t) => {
   const text = `
 # a comment
@@ -246,6 +271,11 @@ const WRONG: readonly (readonly [text: string, message: string])[] = [
   ['}', "1:1: '}' closes nothing"],
   ['depth 2 -> drop', "1:7: expected a comparison such as '>' after 'depth', not '2'"],
   ['age > 3x -> drop', "1:7: expected a time such as 90s or 10min, not '3x'"],
+  [
+    'name example.com -> drop',
+    `1:6: expected a name in quotes, such as "www.example.com" or "*.example.com", not 'example.com'`,
+  ],
+  ['name "a..b" -> drop', `1:6: expected a name in quotes, such as "www.example.com" or "*.example.com", not '"a..b"'`],
   ['payload GET -> drop', "1:9: expected a string in quotes, or bytes such as 0x474554, not 'GET'"],
   [`payload "${'x'.repeat(65)}" -> drop`, '1:9: expected at most 64 bytes, not 65'],
   ['include other', '1:9: expected a file in quotes: include "FILE"'],

@@ -11,13 +11,13 @@
 // SHARED          part of all sources that share one universe, under rules of its own: 1%
 // IDLE, KEEP      time for which a quiet clone is kept, and one of interest, which is captured before it goes
 // CAP             memory that one clone may change
-// UNKNOWN         addresses that the DNS sink makes up for names nobody knows, or nxdomain
+// ZONE, UNKNOWN   names that the DNS sink knows, and the addresses it makes up for all others, or nxdomain
 // BACKEND         qemu: clones are real machines, of images that are frozen; simulated: a small network stack each
 
 define($TELESCOPE 10.99.0.0/16,
        $LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
        $TARGETS 1, $WINDOW 60s, $KEY pair, $OPEN none, $SHARED 0,
-       $IDLE 60s, $KEEP 600s, $CAP 64M, $UNKNOWN 198.18.0.0/15,
+       $IDLE 60s, $KEEP 600s, $CAP 64M, $ZONE sinks.zone, $UNKNOWN 198.18.0.0/15,
        $BACKEND qemu, $MAP addresses.map, $POLICY policies/reflect.policy);
 
 tunnel   :: GreTunnel(LOCAL $LOCAL, REMOTE $ROUTER);
@@ -28,7 +28,7 @@ universe :: UniverseTagger(KEY $KEY, OPEN $OPEN, SHARED $SHARED);
 bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G, CAP $CAP, IDLE $IDLE, KEEP $KEEP);
 export   :: ExportPolicy(POLICY $POLICY);
-sinks    :: Sinks(UNKNOWN $UNKNOWN);
+sinks    :: Sinks(ZONE $ZONE, UNKNOWN $UNKNOWN);
 
 // From the Internet to a clone.
 tunnel -> CheckIPHeader -> ours -> ClampMSS -> [outside] flows;

@@ -7,7 +7,7 @@
 // The other definitions are those of farm.click. Whatever address the capture holds is played.
 
 define($LOCAL 192.0.2.2, $ROUTER 192.0.2.1,
-       $TARGETS 1, $WINDOW 60s, $KEY pair, $OPEN none, $SHARED 0, $UNKNOWN 198.18.0.0/15,
+       $TARGETS 1, $WINDOW 60s, $KEY pair, $OPEN none, $SHARED 0, $ZONE sinks.zone, $UNKNOWN 198.18.0.0/15,
        $MAP simulated.map, $POLICY policies/reflect.policy);
 
 flows    :: FlowTable(TIMEOUT 300s);
@@ -16,7 +16,7 @@ universe :: UniverseTagger(KEY $KEY, OPEN $OPEN, SHARED $SHARED);
 bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
-sinks    :: Sinks(UNKNOWN $UNKNOWN);
+sinks    :: Sinks(ZONE $ZONE, UNKNOWN $UNKNOWN);
 
 FromDump($IN) -> GreDecap -> CheckIPHeader -> ClampMSS -> [outside] flows;
 flows[known] -> farm;

@@ -1,3 +1,4 @@
+import '../control/stop-signal.js';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { Failure } from '../control/failure.js';

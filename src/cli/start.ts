@@ -1,4 +1,5 @@
 /** What `npm start` runs: the demonstration. scripts/start says what its options mean. */
+import '../control/stop-signal.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -1,12 +1,21 @@
-import { DEFAULT_STATE } from '../farm/state.js';
+import './stop-signal.js';
+import { join } from 'node:path';
+import { elements } from '../elements/index.js';
+import { DEFAULT_STATE, STOP_FILE } from '../farm/state.js';
 import type { Source } from '../pipeline/check.js';
+import { hasExit } from '../pipeline/containment.js';
 import type { EngineEvent } from '../pipeline/events.js';
 import { DataPlane } from './dataplane.js';
+import { describeExport, ExportControl } from './export-control.js';
+import { exportOrders } from './export-routes.js';
 import { tellFarms } from './farms.js';
+import { checkSource } from './graph-file.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
 import { eventJson, narrate, oneLine } from './narrate.js';
+import { StopFile } from './stop-file.js';
+import { onStopSignal } from './stop-signal.js';
 
 export interface DaemonOptions {
   /** A graph in which nothing is wrong. */
@@ -17,6 +26,10 @@ export interface DaemonOptions {
   readonly filter?: 'on' | 'off';
   /** The folder of what outlives a run. Default: DEFAULT_STATE. */
   readonly state?: string;
+  /** The folder of the file that says that export is stopped. Default: that of state. */
+  readonly stops?: string;
+  /** Seconds after which a thread that stands still stops export. Default: DEFAULT_STALL. */
+  readonly stall?: number;
   readonly seed?: bigint;
   /** Where metrics, health, clones and universes are told; nowhere if undefined. */
   readonly listen: ListenAddress | undefined;
@@ -29,6 +42,9 @@ export interface DaemonOptions {
   /** Called once, instead of logging it, when all elements have started. */
   readonly onStarted?: (daemon: RunningDaemon) => void;
 }
+
+/** Events that are told whatever is to be told. */
+const ALWAYS: ReadonlySet<EngineEvent['kind']> = new Set(['error', 'warning', 'export']);
 
 /** A daemon whose graph runs. */
 export interface RunningDaemon {
@@ -49,36 +65,50 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       options.log(json ? JSON.stringify({ time: new Date(), kind: 'status', message: oneLine(line) }) : oneLine(line));
     }
   };
-  const planes: DataPlane[] = [];
-  const metrics = metricsRegistry(planes, options);
-  const server = new HttpServer({
-    '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
-    '/clones': () => tellFarms(planes, 'clones'),
-    '/universes': () => tellFarms(planes, 'universes'),
-    '/healthz': () => health(planes, Date.now() / 1000, process.uptime()),
-  });
-  const address = options.listen && (await server.listen(options.listen));
-
   const onEvents = (events: readonly EngineEvent[]) => {
     for (const event of events) {
       options.onEvent?.(event);
       if (json) options.log(eventJson(event, new Date()));
-      else if (options.events === 'text' || event.kind === 'error' || event.kind === 'warning')
-        options.log(narrate(event));
+      else if (options.events === 'text' || ALWAYS.has(event.kind)) options.log(narrate(event));
     }
   };
-  const { source, defines, netns, filter, seed, state = DEFAULT_STATE } = options;
+  const { source, defines, netns, filter, seed, stall, state = DEFAULT_STATE, stops = state } = options;
+  // Where nothing can leave, as in a replay, nothing is remembered of a stop: it would hold for other graphs.
+  const { graph } = checkSource(source, defines);
+  const file = graph && hasExit(graph.flat, elements) ? new StopFile(join(stops, STOP_FILE)) : undefined;
+  const exports = new ExportControl(file, (event) => onEvents([event]));
+  if (exports.killSwitch.stopped) {
+    say(describeExport(exports.state).replace('export is stopped', 'EXPORT IS STOPPED'));
+    say('Nothing leaves until a person lifts that: potemkin allow-export REASON');
+  }
+  onStopSignal(() => exports.stop('SIGUSR1', 'a signal'));
+
+  const planes: DataPlane[] = [];
+  const stopped = () => exports.killSwitch.stopped;
+  const metrics = metricsRegistry(planes, { ...options, stopped });
+  const server = new HttpServer(
+    {
+      '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
+      '/clones': () => tellFarms(planes, 'clones'),
+      '/universes': () => tellFarms(planes, 'universes'),
+      '/export': () => ({ type: 'application/json', body: `${JSON.stringify(exports.state)}\n` }),
+      '/healthz': () => health(planes, Date.now() / 1000, process.uptime(), exports.state),
+    },
+    exportOrders(exports),
+  );
+  const address = options.listen && (await server.listen(options.listen));
+
   const plane = new DataPlane(
     {
-      source,
-      defines,
-      state,
-      worker: 0,
+      ...{ source, defines, state, worker: 0 },
       ...(netns !== undefined && { netns }),
       ...(filter && { filter }),
       ...(seed !== undefined && { seed }),
+      ...(stall !== undefined && { stall }),
+      ...(file && { stopFile: file.path }),
     },
     onEvents,
+    exports.killSwitch,
   );
   planes.push(plane);
 

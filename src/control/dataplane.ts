@@ -1,12 +1,20 @@
 import { Worker } from 'node:worker_threads';
 import type { EngineEvent } from '../pipeline/events.js';
+import { KillSwitch } from '../pipeline/kill-switch.js';
 import type { StatDescription } from '../pipeline/stats.js';
 import { Failure } from './failure.js';
 import type { FromWorker, HandlerCall, ToWorker, WorkerOrder } from './messages.js';
+import { Vigil, vigilMemory } from './vigil.js';
 
 /** Milliseconds: for a worker to end after it said so, and for it to answer a call of a handler. */
 const GRACE = 1000;
 const CALL = 5000;
+
+/** Seconds that a thread may stand still: more than a machine that is overloaded makes it wait. */
+export const DEFAULT_STALL = 30;
+
+/** What a data plane is made from: an order, of which the data plane itself adds what it shares with its worker. */
+export type PlaneOrder = Omit<WorkerOrder, 'killSwitch' | 'vigil' | 'stall'> & Partial<Pick<WorkerOrder, 'stall'>>;
 
 /** How a run ended. */
 export interface End {
@@ -40,11 +48,22 @@ export class DataPlane {
   private readonly thread: Worker;
   private readonly calls = new Map<number, Call>();
   private lastCall = 0;
+  private readonly vigil: Vigil;
 
-  constructor(order: WorkerOrder, onEvents: (events: readonly EngineEvent[]) => void) {
+  /** @param killSwitch that of the daemon */
+  constructor(
+    order: PlaneOrder,
+    onEvents: (events: readonly EngineEvent[]) => void,
+    killSwitch: KillSwitch = new KillSwitch(),
+  ) {
     this.worker = order.worker;
+    const { stall = DEFAULT_STALL } = order;
+    const vigil = vigilMemory();
+    this.vigil = new Vigil(vigil, 0, stall, () =>
+      killSwitch.stop('watchdog', `data-plane worker ${order.worker} has stood still for ${stall} s`),
+    );
     this.thread = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: order,
+      workerData: { ...order, stall, vigil, killSwitch: killSwitch.memory } satisfies WorkerOrder,
       // Descriptors are made by the addon too, and inherited by machines: Node.js cannot keep account of them.
       trackUnmanagedFds: false,
       name: `dataplane-${order.worker}`,
@@ -58,7 +77,11 @@ export class DataPlane {
       switch (message.kind) {
         case 'started':
           this.stats = { slots: new Float64Array(message.stats), descriptions: message.descriptions };
+          this.vigil.start();
           hasStarted(true);
+          break;
+        case 'stopped':
+          killSwitch.hear({ by: message.by, reason: message.reason });
           break;
         case 'events':
           onEvents(message.events);
@@ -72,6 +95,7 @@ export class DataPlane {
           break;
         case 'ended':
           end = message;
+          this.vigil.rest();
           // A handle that an element forgot to close must not keep the process alive.
           setTimeout(() => void this.thread.terminate(), GRACE).unref();
           break;
@@ -83,6 +107,7 @@ export class DataPlane {
       });
       this.thread.on('exit', (code) => {
         this.alive = false;
+        this.vigil.stop();
         hasStarted(false);
         for (const call of this.calls.values()) call.refuse(new Failure('the data plane has ended'));
         resolve(end ?? { errors: 0, failure: `the data plane's thread ended with status ${code}` });
@@ -92,6 +117,7 @@ export class DataPlane {
 
   /** Ends the run: sources stop, queues are emptied, everything is closed. `ended` says when. */
   halt(): void {
+    this.vigil.rest();
     this.tell({ kind: 'halt' });
   }
 

@@ -1,4 +1,5 @@
 import type { SharedStats } from './dataplane.js';
+import type { ExportState } from './export-control.js';
 import type { Reply } from './http.js';
 
 /** What health is judged by. */
@@ -19,11 +20,12 @@ function turnAge({ stats }: Pulse, now: number): number | undefined {
 }
 
 /**
- * The answer of /healthz: 200 while packets can flow, 503 while a worker starts, stalls or has ended.
+ * The answer of /healthz: 200 while packets can flow, 503 while a worker starts, stalls or has ended. That export is
+ * stopped is a person's decision, or waits for one: it is told, and no failure.
  * @param now seconds since the epoch
  * @param uptime seconds
  */
-export function health(pulses: readonly Pulse[], now: number, uptime: number): Reply {
+export function health(pulses: readonly Pulse[], now: number, uptime: number, exports: ExportState): Reply {
   const workers = pulses.map((pulse) => {
     const lastTurnAge = turnAge(pulse, now);
     const status = !pulse.alive ? 'ended' : !pulse.stats ? 'starting' : (lastTurnAge ?? 0) > STALL ? 'stalled' : 'ok';
@@ -33,6 +35,6 @@ export function health(pulses: readonly Pulse[], now: number, uptime: number): R
   return {
     status: status === 'ok' ? 200 : 503,
     type: 'application/json',
-    body: `${JSON.stringify({ status, uptime, workers })}\n`,
+    body: `${JSON.stringify({ status, uptime, export: exports, workers })}\n`,
   };
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Failure } from './failure.js';
 
@@ -15,6 +15,17 @@ export interface Reply {
 
 /** What is answered at a path. */
 export type Routes = Readonly<Record<string, () => Reply | Promise<Reply>>>;
+
+/** Who asks for something to be done, and with which words. Bodies are not read. */
+export interface Request {
+  readonly remote: string;
+  readonly query: URLSearchParams;
+  /** What is behind `Authorization: Bearer`. */
+  readonly bearer: string | undefined;
+}
+
+/** What is done at a path when it is asked for by POST: at once, before anything else happens. */
+export type Orders = Readonly<Record<string, (request: Request) => Reply>>;
 
 /** Connections at once. What asks is one scraper and a person or two. */
 const CONNECTIONS = 64;
@@ -43,18 +54,32 @@ function send(response: ServerResponse, { status = 200, type, body }: Reply, hea
   response.end(response.req.method === 'HEAD' ? undefined : body);
 }
 
-const plain = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body });
+export const plain = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body });
 
-/** An HTTP server that only ever tells: GET (and HEAD) of the given paths, nothing else. */
+/** Splits a request without ever failing. */
+function read({ url = '', headers, socket }: IncomingMessage): { path: string; request: Request } {
+  const [path, query] = url.split('?', 2) as [string, string?];
+  const [, bearer] = /^Bearer (\S+)$/.exec(headers.authorization ?? '') ?? [];
+  return { path, request: { remote: socket.remoteAddress ?? '', query: new URLSearchParams(query ?? ''), bearer } };
+}
+
+/** An HTTP server that tells by GET (and HEAD) at some paths, obeys POST at some others, and does nothing else. */
 export class HttpServer {
   private readonly server: Server;
 
-  constructor(routes: Routes) {
+  constructor(routes: Routes, orders: Orders = {}) {
     const paths = new Map(Object.entries(routes));
+    const posts = new Map(Object.entries(orders));
     const limits = { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 };
     this.server = createServer(limits, (request, response) => {
-      const route = paths.get(request.url?.split('?', 1)[0] ?? '');
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
+      const { path, request: asked } = read(request);
+      const order = posts.get(path);
+      const route = paths.get(path);
+      if (order && request.method === 'POST') {
+        send(response, order(asked), { connection: 'close' });
+      } else if (order) {
+        send(response, plain(405, 'only POST is answered here\n'), { allow: 'POST', connection: 'close' });
+      } else if (request.method !== 'GET' && request.method !== 'HEAD') {
         send(response, plain(405, 'only GET is answered here\n'), { allow: 'GET, HEAD', connection: 'close' });
       } else if (!route) {
         send(response, plain(404, `nothing is here; try ${[...paths.keys()].join(', ')}\n`));

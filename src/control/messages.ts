@@ -1,5 +1,6 @@
 import type { Source } from '../pipeline/check.js';
 import type { EngineEvent } from '../pipeline/events.js';
+import type { StopCall } from '../pipeline/kill-switch.js';
 import type { StatDescription } from '../pipeline/stats.js';
 
 /** What a data-plane worker is told when it is made. */
@@ -14,6 +15,12 @@ export interface WorkerOrder {
   readonly filter?: 'on' | 'off';
   /** The folder of what outlives a run. */
   readonly state: string;
+  /** The memory of the kill switch, and the file that says that it was pulled; no file if nothing can leave. */
+  readonly killSwitch: SharedArrayBuffer;
+  readonly stopFile?: string;
+  /** The memory of the vigil, and the seconds after which a thread that stands still stops export. */
+  readonly vigil: SharedArrayBuffer;
+  readonly stall: number;
   /** Seeds everything that looks random. */
   readonly seed?: bigint;
 }
@@ -35,6 +42,8 @@ export type ToWorker =
 export type FromWorker =
   /** All elements have started. */
   | { readonly kind: 'started'; readonly stats: SharedArrayBuffer; readonly descriptions: readonly StatDescription[] }
+  /** The data plane has stopped export by itself. */
+  | ({ readonly kind: 'stopped' } & StopCall)
   | { readonly kind: 'events'; readonly events: readonly EngineEvent[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: string }
   | { readonly kind: 'refusal'; readonly id: number; readonly message: string }

@@ -44,7 +44,10 @@ function samples(name: string, stat: StatDescription, slots: Float64Array, worke
  * The registry behind /metrics: Node's own numbers, and those of the data plane, read at each scrape from the memory
  * that the workers write. The workers do nothing for it.
  */
-export function metricsRegistry(sources: readonly StatsSource[], options: { version: string; process?: boolean }) {
+export function metricsRegistry(
+  sources: readonly StatsSource[],
+  options: { version: string; process?: boolean; stopped?: () => boolean },
+) {
   const registry = new Registry();
   if (options.process ?? true) {
     collectDefaultMetrics({ register: registry });
@@ -61,6 +64,9 @@ export function metricsRegistry(sources: readonly StatsSource[], options: { vers
   add('potemkin_data_plane_up', 'Whether a data-plane worker has started and not ended.', 'gauge', () =>
     sources.map(({ worker, stats }) => ({ labels: { worker }, value: stats ? 1 : 0 })),
   );
+  add('potemkin_export_stopped', 'Whether export is stopped, until a person lifts it.', 'gauge', () => [
+    { labels: {}, value: options.stopped?.() ? 1 : 0 },
+  ]);
   const known = new Set<string>();
   return {
     registry,

@@ -60,6 +60,10 @@ export function narrate(event: EngineEvent): string {
     }
     case 'sink':
       return oneLine(`clone ${event.clone} at ${formatAddress(event.target)}:${event.port}, a sink: ${event.what}`);
+    case 'export': {
+      const what = event.stopped ? 'EXPORT IS STOPPED' : 'export is allowed again';
+      return oneLine(`${what}, by ${event.by}: ${event.reason}`);
+    }
     case 'warning':
     case 'error':
       return oneLine(`${event.kind}: ${event.element}: ${event.message}`);

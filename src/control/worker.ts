@@ -2,6 +2,7 @@
  * A data-plane thread: makes the graph's engine, runs it to its end and closes it. Everything else (HTTP, files of
  * the control plane, signals) is the main thread's.
  */
+import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { elements } from '../elements/index.js';
 import { native } from '../native/addon.js';
@@ -9,6 +10,7 @@ import type { CheckedGraph } from '../pipeline/check.js';
 import { formatDiagnostic } from '../pipeline/click/diagnostics.js';
 import { Engine } from '../pipeline/engine.js';
 import { ElementError } from '../pipeline/errors.js';
+import { KillSwitch } from '../pipeline/kill-switch.js';
 import { EventQueue } from './event-queue.js';
 import { Failure } from './failure.js';
 import type { KernelFilter } from './filter/filter.js';
@@ -16,6 +18,8 @@ import { makeFilter } from './filter/make.js';
 import { checkSource } from './graph-file.js';
 import { measureLag } from './lag.js';
 import type { FromWorker, HandlerCall, ToWorker, WorkerOrder } from './messages.js';
+import { StopFile } from './stop-file.js';
+import { Vigil } from './vigil.js';
 
 /** What is thrown where a programmer was wrong, and not the world. */
 const BUGS = [TypeError, RangeError, ReferenceError];
@@ -46,13 +50,34 @@ function check(): CheckedGraph {
   return graph;
 }
 
+/** Watches the control plane, and stops export in its place when it stands still. */
+function keepVigil(killSwitch: KillSwitch, warn: (message: string) => void): Vigil {
+  const { stall, stopFile } = order;
+  return new Vigil(order.vigil, 1, stall, () => {
+    if (killSwitch.stopped) return;
+    const call = { by: 'watchdog', reason: `the control plane has stood still for ${stall} s` };
+    killSwitch.stop(call.by, call.reason);
+    // It hears of it when it turns again, if it ever does. Until then nobody has the key.
+    const key = randomBytes(24).toString('hex');
+    try {
+      if (stopFile !== undefined) new StopFile(stopFile).write({ ...call, since: new Date().toISOString(), key });
+    } catch (error) {
+      warn(`the stop of export is not written down: ${(error as Error).message}`);
+    }
+  });
+}
+
 async function work(graph: CheckedGraph): Promise<void> {
   const events = new EventQueue(
     (batch) => tell({ kind: 'events', events: batch }),
     () => lost.add(1),
   );
+  const killSwitch = new KillSwitch(order.killSwitch);
+  killSwitch.onStop = (call) => tell({ kind: 'stopped', ...call });
+  const vigil = keepVigil(killSwitch, (message) => events.push({ kind: 'error', element: 'watchdog', message }));
   let filter: KernelFilter | undefined;
   const engine = new Engine(graph, elements, {
+    killSwitch,
     mayOpen: (device, index) => filter?.covers(device, index) ?? true,
     onEvent: (event) => events.push(event),
     state: order.state,
@@ -87,6 +112,7 @@ async function work(graph: CheckedGraph): Promise<void> {
         break;
       case 'halt':
         halted = true;
+        vigil.rest();
         engine.halt();
         break;
       case 'call':
@@ -103,6 +129,7 @@ async function work(graph: CheckedGraph): Promise<void> {
   try {
     await filter?.open();
     await engine.start();
+    vigil.start();
     tell({ kind: 'started', stats, descriptions: engine.stats.descriptions });
     try {
       await engine.run();
@@ -110,6 +137,7 @@ async function work(graph: CheckedGraph): Promise<void> {
     } catch (error) {
       fail(error);
     }
+    vigil.rest();
     await engine.stop();
   } catch (error) {
     fail(error);

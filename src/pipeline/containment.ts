@@ -12,6 +12,11 @@ export interface Leak {
   readonly why: string | undefined;
 }
 
+/** Whether packets can leave the gateway at all. */
+export function hasExit({ elements }: FlatGraph, registry: Registry): boolean {
+  return elements.some((element) => registry.get(element.class)?.spec.containment?.role === 'exit');
+}
+
 /**
  * Proves that packets of clones leave only by the licensed output of an export policy, and that the policy knows what it
  * judges. So it must be on every way from a farm to an exit (a tunnel, a device), that

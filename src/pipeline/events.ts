@@ -60,6 +60,8 @@ export type EngineEvent =
       /** What it wants. Strangers choose parts of it. */
       readonly what: string;
     }
+  /** Export was stopped, or a person allowed it again. */
+  | { readonly kind: 'export'; readonly stopped: boolean; readonly by: string; readonly reason: string }
   | { readonly kind: 'warning'; readonly element: string; readonly message: string }
   | { readonly kind: 'error'; readonly element: string; readonly message: string };
 

@@ -193,6 +193,23 @@ t.test('command line', async (t) => {
     }
   });
 
+  t.test('stop-export and allow-export', async (t) => {
+    const run = start('run', file('endless.click'), '--listen', '127.0.0.1:0', '--stall', '60');
+    const [, url] = await run.line(/metrics at (http:\S+)\/metrics/);
+    const at = ['--at', url!];
+    t.match(await potemkinEnds('allow-export', ...at), { status: 1, err: /missing required argument 'reason'/ });
+    t.match(await potemkinEnds('allow-export', ...at, 'why', 'not'), { status: 0, out: 'export was not stopped\n' });
+    const stop = await potemkinEnds('stop-export', ...at, 'a', 'worm');
+    t.match(stop, { status: 0, out: /^export is stopped since \S+Z, by \S+ \(HTTP from 127\.0\.0\.1\): a worm\n$/ });
+    await run.line(/EXPORT IS STOPPED, by .*: a worm/);
+    t.match(await potemkinEnds('allow-export', ...at, 'no', 'worm'), { status: 0, out: 'export is allowed again\n' });
+    await run.line(/export is allowed again, by .*: no worm/);
+    run.kill('SIGTERM');
+    t.match(await run.ended, { status: 0 });
+    t.match(await potemkinEnds('stop-export', ...at), { status: 1, err: /does the daemon run/ });
+    t.match(await potemkinEnds('run', file('endless.click'), '--stall', '2'), { status: 1, err: /from 3/ });
+  });
+
   t.test('run: a port in use', async (t) => {
     const server = createServer();
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));

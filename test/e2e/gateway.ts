@@ -18,6 +18,8 @@ export interface ToldEvent {
   readonly path?: string;
   readonly ending?: string;
   readonly reason?: string;
+  readonly stopped?: boolean;
+  readonly by?: string;
 }
 
 /** Definitions that give config/farm.click simulated clones. */
@@ -77,6 +79,11 @@ export class Gateway {
     const text = await (await this.get('/metrics')).text();
     const samples = text.split('\n').filter((line) => line.startsWith(`${name}{`) && labels.test(line));
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Sends a signal that does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
   }
 
   /** Sends a signal and returns the exit status. */

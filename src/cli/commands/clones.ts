@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { CloneLine } from '../../farm/listing.js';
-import { type Asking, ask, asks } from '../ask.js';
+import { type Asking, ask, asks, warnOfStop } from '../ask.js';
 import { age, type Column, size, table } from '../table.js';
 import { restoreMemoryCommand } from './restore-memory.js';
 
@@ -40,6 +40,7 @@ export function clones(): Command {
     .action(async ({ at, json }: Asking) => {
       const answer = await ask<Answer>(at, '/clones');
       const rows = answer.farms.flatMap(({ name, clones }) => clones.map((clone) => ({ farm: name, ...clone })));
+      await warnOfStop(at);
       if (json) console.log(JSON.stringify(rows));
       else process.stdout.write(table(columns(Date.now()), rows));
     });

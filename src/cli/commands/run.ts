@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runDaemon } from '../../control/daemon.js';
+import { DEFAULT_STALL } from '../../control/dataplane.js';
 import { Failure } from '../../control/failure.js';
 import { parseListen } from '../../control/http.js';
 import { DEFAULT_STATE } from '../../farm/state.js';
@@ -13,12 +14,19 @@ interface Options {
   readonly listen: string;
   readonly state: string;
   readonly events?: 'text' | 'json' | 'off';
+  readonly stall: number;
   readonly seed?: bigint;
 }
 
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.');
   return Number(text);
+}
+
+function stallSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d{1,4}$/.test(text) || seconds < 3) throw new InvalidArgumentError('It takes a whole number from 3.');
+  return seconds;
 }
 
 function seedNumber(text: string): bigint {
@@ -31,7 +39,7 @@ export function run(): Command {
   return takesGraph(new Command('run'))
     .summary('runs a graph until a signal, or until its finite sources end')
     .description(
-      `Runs a graph. It is checked first; if anything is wrong, nothing is started. The run ends with a signal (TERM or INT: queues are emptied and files closed; a second one ends it at once) or when all sources that can end, such as captures, have ended. The exit status is 1 if an element failed.`,
+      `Runs a graph. It is checked first; if anything is wrong, nothing is started. The run ends with a signal (TERM or INT: queues are emptied and files closed; a second one ends it at once) or when all sources that can end, such as captures, have ended. The exit status is 1 if an element failed. SIGUSR1 stops export, as potemkin stop-export does; a stop outlives the run.`,
     )
     .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
     .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
@@ -44,7 +52,7 @@ export function run(): Command {
     .option('--state <folder>', 'where images are, and what is captured of clones', DEFAULT_STATE)
     .option(
       '--listen <host:port>',
-      'where to serve /metrics, /healthz, /clones and /universes, or off',
+      'where to serve /metrics, /healthz, /export, /clones and /universes, or off',
       '127.0.0.1:9477',
     )
     .addOption(
@@ -55,6 +63,7 @@ export function run(): Command {
         .choices(['text', 'json', 'off'])
         .preset('text'),
     )
+    .option('--stall <seconds>', 'a thread that stands still for so long stops export', stallSeconds, DEFAULT_STALL)
     .option('--seed <n>', 'seeds everything that looks random, so that a replay can be repeated', seedNumber)
     .addHelpText(
       'after',
@@ -65,7 +74,7 @@ Examples:
   curl http://127.0.0.1:9477/metrics`,
     )
     .action(async (file: string, options: Options, command: Command) => {
-      const { workers, netns, filter, seed, state } = options;
+      const { workers, netns, filter, seed, stall, state } = options;
       if (workers > 1) throw new Failure(`--workers: this version spreads packets over 1 worker, not ${workers}`);
       const listen = parseListen(options.listen);
       const { source } = load(file, options.define);
@@ -73,6 +82,7 @@ Examples:
         source,
         defines: options.define ?? {},
         state,
+        stall,
         ...(netns !== undefined && { netns }),
         ...(filter !== undefined && { filter }),
         ...(seed !== undefined && { seed }),

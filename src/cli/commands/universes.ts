@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { UniverseLine } from '../../farm/listing.js';
-import { type Asking, ask, asks } from '../ask.js';
+import { type Asking, ask, asks, warnOfStop } from '../ask.js';
 import { age, type Column, table } from '../table.js';
 
 /** What a daemon answers at /universes. */
@@ -34,6 +34,7 @@ export function universes(): Command {
     .action(async ({ at, json }: Asking) => {
       const answer = await ask<Answer>(at, '/universes');
       const rows = answer.farms.flatMap(({ name, universes }) => universes.map((each) => ({ farm: name, ...each })));
+      await warnOfStop(at);
       if (json) console.log(JSON.stringify(rows));
       else process.stdout.write(table(columns(Date.now()), rows));
     });

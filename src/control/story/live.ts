@@ -104,6 +104,8 @@ export async function liveStory(teller: Teller, options: LiveOptions): Promise<n
       source: readSource(graph),
       defines: DEFINES[world],
       state: farm,
+      // It is of this lab, and must not puzzle who makes another one.
+      stops: lab.folder,
       netns: lab.namespaces.gateway,
       listen,
       events: 'off',

@@ -1,13 +1,18 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { DataPlane } from '../../../src/control/dataplane.js';
+import { DataPlane, type PlaneOrder } from '../../../src/control/dataplane.js';
+import { StopFile } from '../../../src/control/stop-file.js';
 import type { EngineEvent } from '../../../src/pipeline/events.js';
+import { KillSwitch, type StopCall } from '../../../src/pipeline/kill-switch.js';
 
-function run(text: string, defines: Record<string, string> = {}) {
+function run(text: string, defines: Record<string, string> = {}, more: Partial<PlaneOrder> = {}) {
   const events: EngineEvent[] = [];
-  const plane = new DataPlane({ source: { file: 'test.click', text }, defines, state: '.', worker: 0 }, (batch) => {
-    events.push(...batch);
-  });
-  return { plane, events };
+  const killSwitch = new KillSwitch();
+  const order = { source: { file: 'test.click', text }, defines, state: '.', worker: 0, ...more };
+  const plane = new DataPlane(order, (batch) => events.push(...batch), killSwitch);
+  return { plane, events, killSwitch };
 }
 
 t.test('a graph whose sources end', async (t) => {
@@ -61,4 +66,61 @@ t.test('a network namespace that is not there', async (t) => {
   const plane = new DataPlane(order, () => {});
   t.equal(await plane.started, false);
   t.match((await plane.ended).failure, /no-such-namespace/);
+});
+
+t.test('the worker sees a stop without being told, and tells of its own', async (t) => {
+  const folder = t.testdir({ 'x.policy': 'reply -> forward\n' });
+  const { plane, killSwitch } = run(
+    `Idle -> export :: ExportPolicy(POLICY ${join(folder, 'x.policy')});
+     export[forward] -> Discard; export[reflect] -> Discard; export[redirect] -> Discard; export[drop] -> Discard;`,
+  );
+  await plane.started;
+  const read = () => plane.call({ handler: 'export.stop_export' });
+  t.equal(await read(), 'false');
+  killSwitch.stop('test', '');
+  t.equal(await read(), 'true');
+  killSwitch.lift();
+  const calls: StopCall[] = [];
+  killSwitch.onStop = (call) => calls.push(call);
+  await plane.call({ handler: 'export.stop_export', value: 'by hand' });
+  t.equal(killSwitch.stopped, true);
+  t.same(calls, [{ by: 'export', reason: 'by hand' }]);
+  plane.halt();
+  await plane.ended;
+});
+
+/** Sleeps without letting this thread's event loop turn. */
+const sleep = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+t.test('a worker that stands still stops export', async (t) => {
+  const pipe = join(t.testdir({}), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  // The other end of the pipe: nobody reads, so the worker's write blocks it when the pipe is full.
+  const end = openSync(pipe, 'r+');
+  const { plane, killSwitch } = run(`InfiniteSource -> ToDump(${pipe});`, {}, { stall: 3 });
+  const stopped = new Promise<StopCall>((resolve) => {
+    killSwitch.onStop = resolve;
+  });
+  await plane.started;
+  t.same(await stopped, { by: 'watchdog', reason: 'data-plane worker 0 has stood still for 3 s' });
+  plane.halt();
+  closeSync(end);
+  await plane.ended;
+});
+
+t.test('a control plane that stands still has export stopped by the worker, which writes that down', async (t) => {
+  const stopFile = join(t.testdir({}), 'export-stopped.json');
+  const { plane, killSwitch } = run('Idle -> Discard;', {}, { stall: 3, stopFile });
+  await plane.started;
+  // It has to have seen this thread turn, or it might count what was before.
+  for (let rounds = 0; !killSwitch.stopped && rounds < 600; rounds++) sleep(100);
+  t.equal(killSwitch.stopped, true);
+  const calls: StopCall[] = [];
+  killSwitch.onStop = (call) => calls.push(call);
+  const call = { by: 'watchdog', reason: 'the control plane has stood still for 3 s' };
+  for (let rounds = 0; rounds < 100 && new StopFile(stopFile).read() === undefined; rounds++) sleep(100);
+  t.match(new StopFile(stopFile).read(), call);
+  plane.halt();
+  await plane.ended;
+  t.same(calls, [call], 'it hears of it afterwards');
 });

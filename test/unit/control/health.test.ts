@@ -13,7 +13,7 @@ const pulse = (lastTurn: number, alive = true) => ({
 
 t.test('health', async (t) => {
   const status = (pulses: Parameters<typeof health>[0]) => {
-    const { status, body } = health(pulses, 1000, 7);
+    const { status, body } = health(pulses, 1000, 7, { stopped: false });
     return [status, JSON.parse(body).status];
   };
   t.same(status([pulse(999)]), [200, 'ok']);
@@ -23,9 +23,10 @@ t.test('health', async (t) => {
   t.same(status([pulse(0)]), [200, 'ok'], 'started, first turn to come');
   t.same(status([pulse(999), pulse(990)]), [503, 'stalled'], 'one bad worker is enough');
   t.same(status([pulse(1005)]), [200, 'ok'], 'a clock that was set back');
-  t.same(JSON.parse(health([pulse(999)], 1000, 7).body), {
+  t.same(JSON.parse(health([pulse(999)], 1000, 7, { stopped: true, since: '', by: 'x', reason: '' }).body), {
     status: 'ok',
     uptime: 7,
+    export: { stopped: true, since: '', by: 'x', reason: '' },
     workers: [{ worker: 0, status: 'ok', alive: true, lastTurnAge: 1 }],
   });
 });

@@ -36,6 +36,15 @@ const verdict: EngineEvent = {
 
 t.test('events in plain words', async (t) => {
   const says = (event: EngineEvent, words: string) => t.equal(narrate(event), words);
+  says(
+    { kind: 'export', stopped: true, by: 'SIGUSR1', reason: 'a\nsignal' },
+    'EXPORT IS STOPPED, by SIGUSR1: a\\x0asignal',
+  );
+  says({ kind: 'export', stopped: false, by: 'bob', reason: 'no worm' }, 'export is allowed again, by bob: no worm');
+  says(
+    { ...verdict, verdict: 'stopped' },
+    'clone 3 tried to reach 203.0.113.9:445/tcp: held back, as export is stopped (rule policies/reflect.policy:7)',
+  );
   says(universe, 'universe 17: 198.51.100.7 contacted 10.99.3.4');
   says(clone, 'clone 3 (linux) plays 10.99.3.4 in universe 17, ready in 0.4 ms (warm)');
   says(

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
 import { LearntNames } from '../farm/names.js';
+import { Claims } from '../farm/policy/claims.js';
 import { type Decision, describeDecision } from '../farm/policy/decisions.js';
 import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
@@ -115,6 +116,7 @@ export class ExportPolicy extends Element<typeof spec> {
   private readonly images: Images;
   private readonly learnt: LearntNames;
   private readonly judge: Judge;
+  private readonly claims: Claims;
   private readonly rate: ExportRate;
   private stopped = false;
   /** Flows decided, by the rule's place. */
@@ -125,6 +127,7 @@ export class ExportPolicy extends Element<typeof spec> {
     super(setup);
     const { policy, decisions, destinations } = this.config;
     this.rate = new ExportRate(this.config.rate);
+    this.claims = this.services.shared(Claims);
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
     this.learnt = this.services.shared(LearntNames);
@@ -189,6 +192,7 @@ export class ExportPolicy extends Element<typeof spec> {
 
   override settle(): void {
     this.judge.settle();
+    this.claims.clear();
   }
 
   /** Sends a row of a decided flow where its verdict says. */
@@ -198,7 +202,7 @@ export class ExportPolicy extends Element<typeof spec> {
     switch (packets.verdict[row]) {
       case VERDICT.forward:
         // The flow table saw the other universe's flow, so this one was never known to the outside.
-        if (packets.flowState[row]! & FLOW.collides) this.drops.collision.add(row);
+        if (packets.flowState[row]! & FLOW.collides || !this.mayHave(row)) this.drops.collision.add(row);
         else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
         else this.forward(row, now);
         break;
@@ -217,6 +221,11 @@ export class ExportPolicy extends Element<typeof spec> {
       default:
         this.out.drop.add(row);
     }
+  }
+
+  /** Whether no other universe has begun the flow of a row in this turn. */
+  private mayHave(row: number): boolean {
+    return isReply(this.packets.flowState[row]!) || !this.judge.isFresh(row) || this.claims.take(row);
   }
 
   /** Writes what policy decides into the row. False if the row has ended. */

@@ -25,7 +25,13 @@ const spec = {
     fragments: count(4096, 'Fragmented packets at once whose later fragments find their flow.', { min: 1 }),
   },
   drops: { full: 'the table is full, so it cannot open a flow' },
-  metrics: { flows: { kind: 'gauge', doc: 'flows in the table' } },
+  metrics: {
+    flows: { kind: 'gauge', doc: 'flows in the table' },
+    collisions: {
+      kind: 'counter',
+      doc: 'flows that a clone was to begin towards the outside, and that another universe has',
+    },
+  },
   handlers: { flows: { read: 'flows by state, a line each' } },
   effect: { tracks: { outside: ['known', 'new', 'stray'], inside: ['inside', 'stray'] }, tracked: 'inside' },
 } as const satisfies Spec;
@@ -99,7 +105,7 @@ export class FlowTable extends Element<typeof spec> {
   }
 
   override settle(): void {
-    this.flows.settle(this.packets, this.seen.rows, this.seen.count);
+    this.metrics.collisions.add(this.flows.settle(this.packets, this.seen.rows, this.seen.count));
     this.seen.clear();
   }
 

@@ -149,6 +149,11 @@ export class Judge {
     return this.held[row] !== undefined;
   }
 
+  /** Whether the flow of a row was decided in this turn, so that the flow table does not know yet. */
+  isFresh(row: number): boolean {
+    return this.fresh.size > 0 && this.fresh.has(this.packets.flow[row]!);
+  }
+
   /** Counts a packet of a flow of which isDecided() was true. @returns the outcome if it is over a limit, else nothing. */
   meter(row: number, now: number): Outcome | undefined {
     const { packets, outcome, counters } = this;

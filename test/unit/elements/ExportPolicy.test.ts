@@ -117,6 +117,31 @@ t.test('packets of one flow in one turn are one flow', async (t) => {
   t.equal(policy.clone.opened, 1);
 });
 
+t.test('of two universes that begin one flow in one turn the first has it', async (t) => {
+  const policy = bench(t, 'udp or icmp -> forward');
+  const other = policy.universes.create(3, 4);
+  other.clones.set(CLONE, { ...policy.clone, id: 2, universe: other });
+  const begin = (universe: number, flow: number, wanted: Wanted = {}) => {
+    const bytes = craft({ src: CLONE, dst: PEER, ...wanted });
+    policy.put(bytes, { ...columnsOf(bytes), universe, clone: 1, flow, length: bytes.length });
+  };
+  const { id } = policy.universe;
+  begin(id, 7);
+  begin(other.id, 8);
+  begin(other.id, 8);
+  begin(other.id, 9, { src: PEER, dst: CLONE, sport: 80, dport: 1024 });
+  begin(id, 7);
+  begin(other.id, 10, { sport: 1001 });
+  begin(other.id, 11, { proto: PROTOCOL.icmp });
+  t.same(
+    policy.run().forward!.map(({ flow }) => flow),
+    [7, 7, 10, 11],
+  );
+  t.equal(policy.element.drops.collision.rows, 3, 'and so it is of its other direction');
+  begin(other.id, 12);
+  t.equal(policy.run().forward!.length, 1, 'what holds later is the flow table’s to say');
+});
+
 t.test('what may not leave does not', async (t) => {
   const policy = bench(t);
   t.equal(policy.send({ dport: 80 }, { flowState: FLOW.collides }).output, undefined);

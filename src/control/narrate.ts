@@ -35,7 +35,9 @@ function destination(target: number, proto: number, port: number): string {
 export function narrate(event: EngineEvent): string {
   switch (event.kind) {
     case 'universe':
-      return `universe ${event.universe}: ${formatAddress(event.source)} contacted ${formatAddress(event.target)}`;
+      return `${event.universeKind === 'closed' ? '' : `${event.universeKind} `}universe ${event.universe}: ${formatAddress(event.source)} contacted ${formatAddress(event.target)}`;
+    case 'joined':
+      return `universe ${event.universe}: ${formatAddress(event.source)} joins it at ${formatAddress(event.target)}`;
     case 'clone': {
       const reason = event.cause.clone > 0 ? ` because clone ${event.cause.clone} called it` : '';
       const plays = `plays ${formatAddress(event.address)} in universe ${event.universe}`;

@@ -9,10 +9,11 @@ import { FARM_METRICS, measureFarm } from '../farm/farm-metrics.js';
 import { Images } from '../farm/images.js';
 import { Inbound } from '../farm/inbound.js';
 import { Lifecycle } from '../farm/lifecycle.js';
-import { listClones, listUniverses } from '../farm/listing.js';
+import { listClones, listUniverses, tellTree } from '../farm/listing.js';
 import { Outbound } from '../farm/outbound.js';
+import { PolicyNumbers } from '../farm/policy/judge.js';
 import { Timings } from '../farm/timings.js';
-import { type CloneRecord, isUp } from '../farm/universes.js';
+import { type CloneRecord, isUp, type Universe } from '../farm/universes.js';
 import { MTU } from '../farm/wire.js';
 import type { Batch } from '../packet/batch.js';
 import { Element, type Setup } from '../pipeline/element.js';
@@ -91,6 +92,10 @@ const spec = {
   handlers: {
     clones: { read: 'clones that exist, and the bytes that each costs: a JSON object a line' },
     universes: { read: 'universes that exist: a JSON object a line' },
+    ended: { read: 'universes that have ended and are remembered: a JSON object a line' },
+    tree: {
+      read: 'the causal tree of the universe of a number, which may have ended: a JSON object; empty if it is not known',
+    },
   },
   decoupled: true,
   containment: { role: 'farm' },
@@ -165,6 +170,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     });
     this.births = new Births({
       ...{ packets, drops, clock, clones: this.clones, limits: config },
+      numbers: services.shared(PolicyNumbers),
       isBusy: () => this.bindings.full,
     });
     this.inbound = new Inbound(packets, backend, drops, clock);
@@ -217,11 +223,22 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
         this.drops['too-big'].add(row);
         continue;
       }
-      const clone = clones.universes.get(packets.universe[row]!)?.clones.get(packets.dst[row]!) ?? this.bind(row);
+      const universe = clones.universes.get(packets.universe[row]!);
+      if (universe && universe.kind !== 'closed') this.notice(universe, row);
+      const clone = universe?.clones.get(packets.dst[row]!) ?? this.bind(row);
       if (clone && isUp(clone)) this.deliver(clone, row);
       else if (clone) this.wait(clone, row);
     }
     this.sent += this.inbound.flush();
+  }
+
+  /** Notes who outside opens a flow in a universe that another has begun. */
+  private notice({ id, source: root, tree }: Universe, row: number): void {
+    const { packets } = this;
+    const [source, target] = [packets.src[row]!, packets.dst[row]!];
+    // What belongs to a flow that is known brings no image; what comes from another clone names that.
+    if (source === root || packets.image[row] === 0 || packets.clone[row] !== 0) return;
+    if (tree.join(source, target, this.now())) this.services.event({ kind: 'joined', universe: id, source, target });
   }
 
   /** Makes a binding for the destination of a row, or drops the row. */
@@ -307,6 +324,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     return {
       clones: { read: () => listClones([...clones, ...life.retirement], tell) },
       universes: { read: () => listUniverses(clones.universes) },
+      ended: { read: () => listUniverses(clones.universes.memory) },
+      tree: { read: (id: string) => tellTree(clones.universes, Number(id), tell.imageOf) },
     };
   }
 }

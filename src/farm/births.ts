@@ -1,6 +1,8 @@
 import type { Packets } from '../packet/packets.js';
 import type { Drop } from '../pipeline/element.js';
+import { causeOf } from './cause.js';
 import type { Clones } from './clones.js';
+import type { PolicyNumbers } from './policy/judge.js';
 import type { CloneRecord, Universe } from './universes.js';
 
 /** What one universe may grow to. */
@@ -27,6 +29,8 @@ export type Refusal = (typeof REFUSALS)[number];
 export interface BirthOptions {
   readonly packets: Packets;
   readonly clones: Clones;
+  /** Explains by which rule of policy a packet came here. */
+  readonly numbers: PolicyNumbers;
   readonly limits: UniverseLimits;
   readonly drops: BirthDrops;
   readonly clock: { readonly now: number };
@@ -44,7 +48,7 @@ export class Births {
 
   /** Asks for a clone that plays the destination of a row, or drops the row. */
   bind(row: number): CloneRecord | undefined {
-    const { packets, clones, drops, isBusy } = this.options;
+    const { packets, clones, drops, numbers, isBusy } = this.options;
     const { universes } = clones;
     const id = packets.universe[row]!;
     const existing = universes.get(id);
@@ -53,13 +57,19 @@ export class Births {
     // What belongs to a flow that is known brings no image.
     if (image === 0) return this.drop(existing ? drops.unbound : drops.universe, row);
     const refusal = existing && this.refusal(existing, parent);
-    if (refusal) return this.drop(drops[refusal], row);
+    if (refusal) {
+      existing!.tree.refused[refusal]++;
+      return this.drop(drops[refusal], row);
+    }
     if (isBusy()) return this.drop(drops.binding, row);
     // Before a universe comes into being for nothing.
     if (!existing && !clones.hasRoom()) return this.drop(drops.full, row);
     const universe = universes.enter(id);
     if (!universe) return this.drop(drops.universe, row);
-    return clones.create(universe, packets.dst[row]!, image - 1, parent) ?? this.drop(drops.full, row);
+    const step = numbers.stepOf(packets.decision[row]!);
+    const licence = step && { rule: step.rule.place, verdict: step.action.verdict };
+    const cause = causeOf(packets, row, licence);
+    return clones.create(universe, packets.dst[row]!, image - 1, parent, cause) ?? this.drop(drops.full, row);
   }
 
   private refusal(universe: Universe, parent: CloneRecord | undefined): Refusal | undefined {

@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CloneAccount } from './backend.js';
+import type { CauseLine } from './cause.js';
 import type { AgentReport } from './interest.js';
+import type { UniverseKind } from './universes.js';
 
 /** A machine of a universe. Addresses are text, times ISO 8601. */
 export interface TreeNode {
@@ -15,6 +17,12 @@ export interface TreeNode {
   readonly state: string;
   /** Flows it opened by itself. */
   readonly opened: number;
+  /** The packet that called for it. */
+  readonly cause: CauseLine;
+  /** When, which way and why it ended; null while it has not. */
+  readonly ended: string | null;
+  readonly ending: string | null;
+  readonly reason: string | null;
 }
 
 /** A rule of policy that decided about flows of a clone, and how often. */
@@ -41,6 +49,7 @@ export interface CaptureFacts {
   readonly ending: string;
   readonly universe: {
     readonly id: number;
+    readonly kind: UniverseKind;
     readonly source: string;
     readonly target: string;
     readonly born: string;

@@ -3,6 +3,7 @@ import { formatAddress } from '../packet/address.js';
 import type { CloneAccount } from './backend.js';
 import { type CaptureFacts, type TreeNode, writeReport } from './capture-record.js';
 import type { CaptureOutcome, CaptureStore } from './capture-store.js';
+import { causeLine } from './cause.js';
 import { type DeltaSource, exportDelta } from './delta.js';
 import { bytesOf } from './delta-file.js';
 import { allocated, copyDisk } from './disk-copy.js';
@@ -45,16 +46,24 @@ export const FILES = { memory: 'memory.delta', disk: 'disk.delta', traffic: 'tra
 
 /** Bytes that capture.json may take, without the tree; and a clone in the tree. */
 const RECORD = 256 * 1024;
-const NODE = 256;
+const NODE = 1024;
 /** Bytes that pcapng adds to a frame, over what its recording takes. */
 const BLOCK = 40;
 
-/** The clones that a universe has now. `image` gives the name of a clone's image. */
-export function treeOf({ clones }: Universe, image: (clone: CloneRecord) => string): TreeNode[] {
-  return [...clones.values()].map((clone) => nodeOf(clone, image(clone)));
+/** The clones that a universe has, and has had as far as they are remembered. `image` gives the name of a clone's image. */
+export function treeOf({ tree, clones }: Universe, image: (clone: CloneRecord) => string): TreeNode[] {
+  return [...tree.past, ...[...clones.values()].map((clone) => nodeOf(clone, image(clone)))];
 }
 
-export function nodeOf({ id, address, parent, depth, born, state, opened }: CloneRecord, image: string): TreeNode {
+/** How a clone ended. */
+export interface End {
+  readonly time: number;
+  readonly ending: string;
+  readonly reason: string;
+}
+
+export function nodeOf(clone: CloneRecord, image: string, end?: End): TreeNode {
+  const { id, address, parent, depth, born, state, opened, cause } = clone;
   return {
     clone: id,
     address: formatAddress(address),
@@ -64,6 +73,10 @@ export function nodeOf({ id, address, parent, depth, born, state, opened }: Clon
     born: iso(born),
     state,
     opened,
+    cause: causeLine(cause),
+    ended: end ? iso(end.time) : null,
+    ending: end?.ending ?? null,
+    reason: end?.reason ?? null,
   };
 }
 
@@ -139,13 +152,13 @@ export function captureUniverse(store: CaptureStore, subject: CapturedUniverse):
 }
 
 function common({ now, reason, ending, tree }: CapturedClone | CapturedUniverse, universe: Universe) {
-  const { id, source, target, born, depth } = universe;
+  const { id, kind, source, target, born, depth } = universe;
   return {
     version: 1,
     time: iso(now),
     reason,
     ending,
-    universe: { id, source: formatAddress(source), target: formatAddress(target), born: iso(born), depth },
+    universe: { id, kind, source: formatAddress(source), target: formatAddress(target), born: iso(born), depth },
     tree,
   } as const satisfies Partial<CaptureFacts>;
 }

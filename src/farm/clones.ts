@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Services } from '../pipeline/element.js';
 import type { CloneBackend, Identity } from './backend.js';
+import { nodeOf } from './capture.js';
+import type { Cause } from './cause.js';
 import { Ids } from './ids.js';
 import { Images } from './images.js';
 import type { Recording } from './recording.js';
@@ -71,7 +73,13 @@ export class Clones {
   }
 
   /** Asks for a clone that plays an address. Undefined if there is no room for it. */
-  create(universe: Universe, address: number, image: number, parent: CloneRecord | undefined): CloneRecord | undefined {
+  create(
+    universe: Universe,
+    address: number,
+    image: number,
+    parent: CloneRecord | undefined,
+    cause: Cause,
+  ): CloneRecord | undefined {
     const id = this.ids.next(this.isKnown);
     if (id === 0) return undefined;
     const { now } = this.services.clock;
@@ -87,6 +95,7 @@ export class Clones {
       parent: parent && { id: parent.id, address: parent.address },
       depth: parent ? parent.depth + 1 : 1,
       born: now,
+      cause,
       state: 'binding',
       active: now,
       opened: 0,
@@ -100,8 +109,8 @@ export class Clones {
       return undefined;
     }
     if (universe.made++ === 0) {
-      const { source, target } = universe;
-      this.services.event({ kind: 'universe', universe: universe.id, source, target });
+      const { source, target, kind } = universe;
+      this.services.event({ kind: 'universe', universe: universe.id, universeKind: kind, source, target });
     }
     universe.depth = Math.max(universe.depth, clone.depth);
     if (parent) parent.called++;
@@ -128,6 +137,12 @@ export class Clones {
     if (universe.clones.size > 0) return;
     this.universes.close(universe);
     this.options.close(universe);
+  }
+
+  /** Keeps what is known of a clone that has ended. */
+  remember(clone: CloneRecord, ending: Ending, reason: string): void {
+    const end = { time: this.services.clock.now, ending, reason };
+    this.universes.memory.keep(clone.universe, nodeOf(clone, this.imageOf(clone), end));
   }
 
   /** Everything about a clone that tells it from others follows from the seed, its number and its address. */

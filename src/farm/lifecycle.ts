@@ -69,6 +69,7 @@ export class Lifecycle {
       ...(patience && { patience }),
       imageOf: (clone) => this.clones.imageOf(clone),
       interest: (clone) => this.interest(clone),
+      remember: (clone, ending, reason) => this.clones.remember(clone, ending, reason),
       onEnd: (clone, ending) => {
         this.inquiries.forget(clone);
         options.onEnd(clone, ending);

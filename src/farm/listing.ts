@@ -1,6 +1,9 @@
 import { formatAddress } from '../packet/address.js';
 import type { CloneAccount } from './backend.js';
-import type { CloneRecord, Universe } from './universes.js';
+import type { Refusal } from './births.js';
+import { treeOf } from './capture.js';
+import type { TreeNode } from './capture-record.js';
+import type { CloneRecord, Universe, UniverseKind, Universes } from './universes.js';
 
 /** A clone as it is told to people and programs. Times are ISO 8601. */
 export interface CloneLine {
@@ -27,12 +30,36 @@ export interface CloneLine {
 
 export interface UniverseLine {
   readonly universe: number;
+  readonly kind: UniverseKind;
   /** Who sent the root packet, and to which address. */
   readonly source: string;
   readonly target: string;
   readonly born: string;
+  /** Null while it exists. */
+  readonly ended: string | null;
+  /** Clones that it has, and that it has had. */
   readonly clones: number;
+  readonly made: number;
   readonly depth: number;
+  /** Others outside who have joined it. */
+  readonly influences: number;
+}
+
+/** All that is known of how a universe came about: its clones, those that are gone too, each with what called for it. */
+export interface UniverseTree extends UniverseLine {
+  readonly tree: readonly TreeNode[];
+  /** Clones that are gone for which there was no room. */
+  readonly forgotten: number;
+  readonly joined: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly since: string;
+    readonly flows: number;
+  }[];
+  /** Flows of others who joined, when there was no room for more. */
+  readonly strangers: number;
+  /** Packets that would have called for a clone beyond a limit. */
+  readonly refused: Readonly<Record<Refusal, number>>;
 }
 
 /** Clones, a JSON object a line. Accounts are slow to get: `account` tells what is known already. */
@@ -67,20 +94,44 @@ export function listClones(
   });
 }
 
-/** All universes, a JSON object a line. */
+/** Universes, a JSON object a line. */
 export function listUniverses(universes: Iterable<Universe>): string {
-  return lines(
-    universes,
-    ({ id, source, target, born, clones, depth }): UniverseLine => ({
-      universe: id,
+  return lines(universes, lineOf);
+}
+
+/** A universe of a number with its causal tree, as JSON; nothing if there is none, and has been none that is remembered. */
+export function tellTree(universes: Universes, id: number, imageOf: (clone: CloneRecord) => string): string {
+  const universe = universes.get(id) ?? universes.memory.get(id);
+  if (!universe) return '';
+  const { forgotten, influences, strangers, refused } = universe.tree;
+  const told: UniverseTree = {
+    ...lineOf(universe),
+    tree: treeOf(universe, imageOf),
+    forgotten,
+    joined: [...influences.values()].map(({ source, target, since, flows }) => ({
       source: formatAddress(source),
       target: formatAddress(target),
-      born: iso(born),
-      clones: clones.size,
-      depth,
-    }),
-  );
+      since: iso(since),
+      flows,
+    })),
+    strangers,
+    refused,
+  };
+  return JSON.stringify(told);
 }
+
+const lineOf = ({ id, kind, source, target, born, ended, clones, made, depth, tree }: Universe): UniverseLine => ({
+  universe: id,
+  kind,
+  source: formatAddress(source),
+  target: formatAddress(target),
+  born: iso(born),
+  ended: ended === undefined ? null : iso(ended),
+  clones: clones.size,
+  made,
+  depth,
+  influences: tree.influences.size,
+});
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 

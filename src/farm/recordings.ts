@@ -1,4 +1,3 @@
-import type { TreeNode } from './capture-record.js';
 import type { CapturedWire } from './pcapng.js';
 import { Recording, RecordingBudget } from './recording.js';
 
@@ -10,7 +9,6 @@ export interface RecordingsOptions {
 
 /** What is left of a universe's clones that are gone, until it ends itself. */
 export interface Remains {
-  readonly tree: TreeNode[];
   readonly wires: CapturedWire[];
   /** Captures of them that are being taken. */
   readonly captures: Set<Promise<void>>;
@@ -18,9 +16,8 @@ export interface Remains {
 
 /** Part of the budget that recordings of clones that are gone may take, so that the living have the rest. */
 const KEPT = 0.5;
-/** Clones that are gone and not forgotten: of one universe, and in all. */
+/** Recordings of clones that are gone, of one universe. */
 const OF_ONE = 1000;
-const IN_ALL = 100_000;
 
 /** What went over the wires of all clones, of those that are gone too as long as their universe is there. */
 export class Recordings {
@@ -28,7 +25,6 @@ export class Recordings {
   private readonly each: number;
   private readonly left = new Map<number, Remains>();
   private keptBytes = 0;
-  private keptNodes = 0;
 
   constructor({ each, all }: RecordingsOptions) {
     this.budget = new RecordingBudget(all);
@@ -48,16 +44,9 @@ export class Recordings {
   of(universe: number): Remains {
     const known = this.left.get(universe);
     if (known) return known;
-    const remains: Remains = { tree: [], wires: [], captures: new Set() };
+    const remains: Remains = { wires: [], captures: new Set() };
     this.left.set(universe, remains);
     return remains;
-  }
-
-  /** Remembers a clone that is gone. */
-  remember({ tree }: Remains, node: TreeNode): void {
-    if (tree.length >= OF_ONE || this.keptNodes >= IN_ALL) return;
-    this.keptNodes++;
-    tree.push(node);
   }
 
   /** Keeps the recording of a clone that is gone, if there is room for it. */
@@ -78,8 +67,7 @@ export class Recordings {
     return remains;
   }
 
-  release({ tree, wires }: Remains): void {
-    this.keptNodes -= tree.length;
+  release({ wires }: Remains): void {
     for (const { recording } of wires.splice(0)) {
       this.keptBytes -= recording.size;
       recording.close();

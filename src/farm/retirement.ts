@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Services } from '../pipeline/element.js';
 import type { Captive, CloneBackend } from './backend.js';
-import { captureClone, captureUniverse, nodeOf, treeOf } from './capture.js';
+import { captureClone, captureUniverse, treeOf } from './capture.js';
 import type { CaptureOutcome, CaptureStore } from './capture-store.js';
 import type { Ending } from './clones.js';
 import { CHAIN } from './interest.js';
@@ -19,6 +19,8 @@ export interface RetirementOptions {
   imageOf(clone: CloneRecord): string;
   /** Why a clone is of interest, undefined if it is not. */
   interest(clone: CloneRecord): string | undefined;
+  /** A clone has ended, and why: its state is `gone` or `captured`. */
+  remember(clone: CloneRecord, ending: Ending, reason: string): void;
   /** A clone is gone. */
   onEnd(clone: CloneRecord, ending: Ending): void;
   onCapture(outcome: CaptureOutcome['kind']): void;
@@ -72,9 +74,10 @@ export class Retirement {
 
   /** Sees to the end of a clone that is no part of its universe any more. */
   retire(clone: CloneRecord, ending: Ending, reason: string): void {
-    const { store, recordings, imageOf } = this.options;
+    const { store, recordings, remember } = this.options;
     clone.state = 'gone';
     if (!store) {
+      remember(clone, ending, reason);
       this.bury(clone, ending, reason);
       return;
     }
@@ -82,7 +85,7 @@ export class Retirement {
     const why = this.whyCapture(clone, ending, reason);
     const captured = why !== undefined && this.held.size < CAPTURING;
     if (captured) clone.state = 'captured';
-    recordings.remember(remains, nodeOf(clone, imageOf(clone)));
+    remember(clone, ending, reason);
     if (captured) this.begin({ clone, ending, reason, why, remains });
     else {
       if (why !== undefined) this.tell(clone, why, { kind: 'busy', reason: `${CAPTURING} clones are being captured` });
@@ -138,7 +141,7 @@ export class Retirement {
     remains.captures.add(done);
   }
 
-  private async capture({ clone, ending, reason, why, remains }: Case): Promise<CaptureOutcome> {
+  private async capture({ clone, ending, reason, why }: Case): Promise<CaptureOutcome> {
     const { store, services, imageOf, patience = PATIENCE } = this.options;
     const { recording, universe } = clone;
     try {
@@ -147,7 +150,7 @@ export class Retirement {
       const taken = captureClone(store!, {
         ...{ clone, image: imageOf(clone), now: services.clock.now, reason: why },
         ending: failure === undefined ? reason : `${reason}; it did not hold still: ${failure}`,
-        tree: [...remains.tree, ...treeOf(universe, imageOf)],
+        tree: treeOf(universe, imageOf),
         ...(recording && { recording }),
         ...captive,
       });
@@ -175,11 +178,12 @@ export class Retirement {
 
   /** Captures a universe if it is a chain, once its clones are, and lets go of what was kept of it. */
   private async finish(store: CaptureStore, universe: Universe, remains: Remains): Promise<void> {
-    const { services, recordings, onCapture, patience = PATIENCE } = this.options;
+    const { services, recordings, imageOf, onCapture, patience = PATIENCE } = this.options;
     await Promise.all(remains.captures);
     if (universe.depth >= CHAIN) {
       const reason = `reached depth ${universe.depth}`;
-      const { tree, wires } = remains;
+      const { wires } = remains;
+      const tree = treeOf(universe, imageOf);
       const ending = 'its last clone is gone';
       const taken = captureUniverse(store, { universe, now: services.clock.now, reason, ending, tree, wires });
       const outcome = await within(taken, patience.capture, 'the capture', this.end.signal).catch(

@@ -1,6 +1,8 @@
 import { ROWS } from '../packet/columns.js';
 import type { Services } from '../pipeline/element.js';
 import type { RuleCount } from './capture-record.js';
+import { CausalTree, Memory } from './causal-tree.js';
+import type { Cause } from './cause.js';
 import { Ids } from './ids.js';
 import type { Recording } from './recording.js';
 
@@ -25,8 +27,9 @@ export interface CloneRecord {
   readonly parent: Pick<CloneRecord, 'id' | 'address'> | undefined;
   /** 1 if it was contacted from outside, else one more than its parent's. */
   readonly depth: number;
-  /** When the first packet asked for it, by the engine's clock. */
+  /** When the first packet asked for it, by the engine's clock; and that packet. */
   readonly born: number;
+  readonly cause: Cause;
   state: CloneState;
   /** When a packet last came or went. */
   active: number;
@@ -73,6 +76,9 @@ export interface Universe {
   made: number;
   /** The greatest depth any of its clones had. */
   depth: number;
+  /** When it ended; undefined while it has not. */
+  ended: number | undefined;
+  readonly tree: CausalTree;
 }
 
 /**
@@ -82,6 +88,8 @@ export interface Universe {
  */
 export class Universes {
   readonly ids: Ids;
+  /** Universes that have ended, and clones that are gone, as far as there is room. */
+  readonly memory = new Memory<Universe>();
   private readonly services: Services;
   private readonly open = new Map<number, Universe>();
   private readonly listeners: ((universe: Universe) => void)[] = [];
@@ -143,7 +151,14 @@ export class Universes {
 
   private begin(id: number, source: number, target: number, kind: UniverseKind): Universe {
     const { now: born } = this.services.clock;
-    const universe: Universe = { id, kind, source, target, born, clones: new Map(), made: 0, depth: 0 };
+    const tree = new CausalTree();
+    const universe: Universe = {
+      ...{ id, kind, source, target, born, tree },
+      clones: new Map(),
+      made: 0,
+      depth: 0,
+      ended: undefined,
+    };
     this.open.set(id, universe);
     return universe;
   }
@@ -180,6 +195,8 @@ export class Universes {
   close(universe: Universe): void {
     if (!this.open.delete(universe.id)) return;
     this.ids.release(universe.id);
+    universe.ended = this.services.clock.now;
+    if (universe.made > 0) this.memory.add(universe);
     for (const listener of this.listeners) listener(universe);
   }
 

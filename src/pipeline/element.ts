@@ -63,7 +63,8 @@ export interface Setup<S extends Spec = Spec> {
 }
 
 export interface HandlerFunctions {
-  read?(): string;
+  /** @param argument what follows the name where it is asked for: empty in most cases */
+  read?(argument: string): string;
   /** @throws {Error} with a message for the person who wrote. */
   write?(value: string): void;
 }

@@ -1,6 +1,14 @@
 /** Something that happened in the data plane and that a person may want to know. Addresses are numbers. */
 export type EngineEvent =
-  | { readonly kind: 'universe'; readonly universe: number; readonly source: number; readonly target: number }
+  | {
+      readonly kind: 'universe';
+      readonly universe: number;
+      readonly universeKind: 'closed' | 'open' | 'shared';
+      readonly source: number;
+      readonly target: number;
+    }
+  /** Somebody outside joins a universe that another has begun, for the first time. */
+  | { readonly kind: 'joined'; readonly universe: number; readonly source: number; readonly target: number }
   | {
       readonly kind: 'clone';
       readonly clone: number;

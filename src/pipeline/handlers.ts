@@ -42,11 +42,15 @@ export class Handlers {
     return lines([String(this.graph.elements.length), ...this.byName.keys()]);
   }
 
-  /** @throws {HandlerError} if there is no such handler, or it cannot be read. */
-  read(name: string): string {
-    const { read } = this.find(name);
+  /**
+   * @param call the name, and after a space what the handler is to be told, as in `farm.tree 7`
+   * @throws {HandlerError} if there is no such handler, or it cannot be read.
+   */
+  read(call: string): string {
+    const [, name, argument] = /^(\S*)\s*(.*)$/s.exec(call)!;
+    const { read } = this.find(name!);
     if (!read) throw new HandlerError(530, `Handler '${name}' write-only`);
-    return attempt(() => read());
+    return attempt(() => read(argument!));
   }
 
   /** @throws {HandlerError} if there is no such handler, it cannot be written, or not this value. */

@@ -24,11 +24,22 @@ const STEP_MASK = 0xffff;
 
 /** Numbers policies: each of a graph's policies, and each version of one, gets another number. */
 export class PolicyNumbers {
+  private readonly steps = new Map<number, readonly Step[]>();
   private last = 0;
 
-  next(): number {
+  next(steps: readonly Step[]): number {
     this.last = (this.last % ((1 << (32 - POLICY_AT)) - 1)) + 1;
+    this.steps.set(this.last, steps);
     return this.last;
+  }
+
+  forget(number: number): void {
+    this.steps.delete(number);
+  }
+
+  /** The step that the column `decision` tells of; undefined if it tells of none, or of a policy that is long gone. */
+  stepOf(decision: number): Step | undefined {
+    return this.steps.get(decision >>> POLICY_AT)?.[decision & STEP_MASK];
   }
 }
 
@@ -99,10 +110,11 @@ export class Judge {
 
   /** Puts a policy into force. Limits that a rule had before go on counting. */
   install(policy: Policy): void {
+    if (this.before) this.numbers.forget(this.before.number);
     if (this.number > 0) this.before = { number: this.number, steps: this.steps.all };
     this.steps = makeSteps(policy, this.rewrites, this.before && this.steps.meters);
     this.policy = policy;
-    this.number = this.numbers.next();
+    this.number = this.numbers.next(this.steps.all);
     this.counters.install([...this.steps.meters.values()]);
     this.fresh.clear();
   }

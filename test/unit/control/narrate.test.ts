@@ -8,6 +8,7 @@ const at = (text: string) => parseAddress(text)!;
 const universe: EngineEvent = {
   kind: 'universe',
   universe: 17,
+  universeKind: 'closed',
   source: at('198.51.100.7'),
   target: at('10.99.3.4'),
 };

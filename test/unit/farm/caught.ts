@@ -2,6 +2,7 @@
 import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CapturedClone, treeOf } from '../../../src/farm/capture.js';
+import { CausalTree } from '../../../src/farm/causal-tree.js';
 import { parseReport } from '../../../src/farm/interest.js';
 import { PAGE_SIZE, type Pool } from '../../../src/farm/pool.js';
 import { type CloneRecord, noteVerdict, type Universe } from '../../../src/farm/universes.js';
@@ -23,6 +24,8 @@ export function chain(...addresses: string[]): Universe {
     born: NOW - 60,
     clones: new Map(),
     made: 0,
+    ended: undefined,
+    tree: new CausalTree(),
     depth: 0,
   };
   let parent: CloneRecord | undefined;
@@ -38,6 +41,14 @@ export function chain(...addresses: string[]): Universe {
       parent,
       depth: i + 1,
       born: NOW - 50 + i,
+      cause: {
+        source: parent?.address ?? universe.source,
+        proto: 6,
+        sport: 1024,
+        dport: 80,
+        tcpFlags: 2,
+        licence: undefined,
+      },
       state: 'live',
       active: NOW - 1,
       opened: 1,

@@ -1,11 +1,8 @@
 import t from 'tap';
-import type { TreeNode } from '../../../src/farm/capture-record.js';
 import { Recordings } from '../../../src/farm/recordings.js';
 import { cloneMac } from '../../../src/farm/wire.js';
 import { tcp } from '../native/build.js';
 import { framed } from './recorded.js';
-
-const node = (clone: number) => ({ clone }) as TreeNode;
 
 /** The wire of a clone over which a packet went: 2048 bytes. */
 function wire(recordings: Recordings, clone: number) {
@@ -39,19 +36,4 @@ t.test('recordings of the dead take half of the budget at most, until their univ
   recordings.keep(other, living[0]!);
   recordings.keep(other, living[1]!);
   t.equal(other.wires.length, 2, 'there is room again');
-});
-
-t.test('clones that are gone are remembered, up to a bound', async (t) => {
-  const recordings = new Recordings({ each: 4096, all: 4096 });
-  const remains = recordings.of(1);
-  for (let clone = 0; clone < 1001; clone++) recordings.remember(remains, node(clone));
-  t.equal(remains.tree.length, 1000);
-  recordings.release(recordings.take(1));
-  // One of many that are let go again takes no room from those to come.
-  for (let universe = 2; universe < 103; universe++) {
-    const one = recordings.of(universe);
-    for (let clone = 0; clone < 1000; clone++) recordings.remember(one, node(clone));
-  }
-  t.equal(recordings.of(101).tree.length, 1000);
-  t.equal(recordings.of(102).tree.length, 0, 'all together 100,000');
 });

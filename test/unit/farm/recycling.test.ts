@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CausalTree } from '../../../src/farm/causal-tree.js';
 import { parseReport } from '../../../src/farm/interest.js';
 import { interest, leastInteresting, mayGo, type RecyclingPolicy } from '../../../src/farm/recycling.js';
 import type { CloneRecord, Universe } from '../../../src/farm/universes.js';
@@ -14,6 +15,8 @@ function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}
     born: 0,
     clones: new Map(),
     made: 1,
+    ended: undefined,
+    tree: new CausalTree(),
     depth: facts.depth ?? 1,
   };
   const base = {
@@ -26,6 +29,7 @@ function clone(id: number, facts: Partial<CloneRecord> & { depth?: number } = {}
     parent: undefined,
     depth: 1,
     born: 0,
+    cause: { source: 1, proto: 6, sport: 1, dport: 2, tcpFlags: 2, licence: undefined },
   };
   return { ...base, state: 'live', active: 0, opened: 0, called: 0, ...facts };
 }

@@ -119,8 +119,8 @@ export class RealResolver {
     const socket = createSocket('udp4');
     try {
       await new Promise<void>((resolve, reject) => {
-        socket.on('error', reject);
-        socket.connect(port, formatAddress(upstream), resolve);
+        socket.on('error', reject).on('connect', resolve);
+        socket.connect(port, formatAddress(upstream));
       });
     } catch (error) {
       const { message } = error as Error;

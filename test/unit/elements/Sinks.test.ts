@@ -237,7 +237,7 @@ t.test('any segments: never an exception, and answers are for the clone alone', 
   });
   let answered = 0;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), (steps) => {
       for (const { sink, wait, ...wanted } of steps) {
         const { answer } = made.send(sink, wanted);
         if (wait > 0) made.wait(wait);
@@ -250,6 +250,6 @@ t.test('any segments: never an exception, and answers are for the clone alone', 
     }),
     { numRuns: 150 },
   );
-  t.ok(answered > 500, 'enough happened to mean something');
+  t.ok(answered > 300, 'enough happened to mean something');
   await made.engine.stop();
 });

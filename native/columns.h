@@ -195,6 +195,8 @@ inline constexpr uint8_t kFlowReply = 2;
 inline constexpr uint8_t kFlowFromOutside = 4;
 inline constexpr uint8_t kFlowError = 8;
 inline constexpr uint8_t kFlowCollides = 16;
+inline constexpr uint8_t kFlowData = 32;
+inline constexpr uint32_t kFirstData = 8;
 
 enum class Disposition : uint8_t {
   kKnown = 0,

@@ -8,10 +8,16 @@ namespace potemkin {
 
 namespace {
 
-constexpr uint32_t kTurnMask = (1u << 14) - 1;
+constexpr uint32_t kTurnMask = (1u << 12) - 1;
 
 // Words of the table's header that are its user's.
 enum User : size_t { kTurn, kPending, kTcpEstablished, kTcpTransitory, kUdpQuiet, kIcmpQuiet };
+
+// Bytes that a row carries beyond its headers; of a later fragment none.
+uint32_t dataOf(const Packets& packets, uint32_t row) {
+  const uint32_t length = packets.length()[row], headers = packets.payload()[row];
+  return packets.fragment()[row] > 1 || length <= headers ? 0 : length - headers;
+}
 
 void checkShape(const Table& table, const TableShape& shape) {
   if (table.keyWords() != shape.keyWords || table.valueWords() != shape.valueWords)
@@ -46,6 +52,16 @@ void FlowState::see(uint8_t flags, bool fromOpener) {
     reset(false);
     if (fromOpener && answered) established = 1;
   }
+}
+
+bool FlowState::seeData(uint32_t bytes, bool fromOpener) {
+  if (bytes == 0 || (fromOpener ? dataOpener : dataOther) != 0) return false;
+  if (bytes < kFirstData) return true;
+  if (fromOpener)
+    dataOpener = 1;
+  else
+    dataOther = 1;
+  return true;
 }
 
 void Flows::configure(Table& flows, const FlowTimeouts& timeouts) {
@@ -168,9 +184,13 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
   }
 
   const auto report = [&](uint32_t slot) {
-    const FlowState held = state(slot);
+    FlowState held = state(slot);
     if (held.fromOutside) bits |= kFlowFromOutside;
     if (subject.fromHigh != held.openerHigh) bits |= kFlowReply;
+    if (!subject.error && held.seeData(dataOf(packets, row), subject.fromHigh == held.openerHigh)) {
+      bits |= kFlowData;
+      store(slot, held);
+    }
     packets.flow()[row] = slot + 1;
     packets.flowState()[row] = bits;
     return Disposition::kNew;

@@ -37,11 +37,12 @@ inline constexpr uint32_t kValueWords = 4;
 // The second of them.
 struct FlowState {
   uint32_t verdict : 8;
-  uint32_t turn : 14;  // in which it was last referred to
+  uint32_t turn : 12;  // in which it was last referred to
   uint32_t pending : 1;
   uint32_t keep : 1;  // used within settle()
   uint32_t fromOutside : 1;
-  uint32_t openerHigh : 1;  // the opener is the high end of the key
+  uint32_t openerHigh : 1;                 // the opener is the high end of the key
+  uint32_t dataOpener : 1, dataOther : 1;  // whether that end has sent its first data
   // TCP. Sequence numbers are not tracked: a RST counts until the end it came from goes on with the
   // connection, so a forged one shortens the flow's timeout but does not cut it.
   uint32_t answered : 1, established : 1;
@@ -50,6 +51,8 @@ struct FlowState {
 
   TcpPhase phase() const;
   void see(uint8_t tcpFlags, bool fromOpener);
+  // Whether so many bytes of an end are its first data, or come before it.
+  bool seeData(uint32_t bytes, bool fromOpener);
   // The end that is not a clone, of a flow in key space 0.
   bool outsideIsHigh() const { return fromOutside == openerHigh; }
 };

@@ -11,7 +11,7 @@ import {
   WIDTH,
 } from '../../src/packet/columns.js';
 import { FAULTS } from '../../src/packet/faults.js';
-import { DISPOSITION, FLOW } from '../../src/packet/flow.js';
+import { DISPOSITION, FIRST_DATA, FLOW } from '../../src/packet/flow.js';
 import { VERDICT } from '../../src/packet/verdict.js';
 
 const C_TYPE = { u8: 'uint8_t', u16: 'uint16_t', u32: 'uint32_t' } as const;
@@ -72,6 +72,7 @@ ${faults.join('\n')}
 
 // Bits of the flowState column: see FLOW in src/packet/flow.ts.
 ${bits.join('\n')}
+inline constexpr uint32_t kFirstData = ${FIRST_DATA};
 
 enum class Disposition : uint8_t {
 ${dispositions.join('\n')}

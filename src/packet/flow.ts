@@ -12,7 +12,12 @@ export const FLOW = {
   error: 8,
   /** From inside: the same 5-tuple is in use towards the outside for something else, so it must not be forwarded. */
   collides: 16,
+  /** The packet carries the first data of its direction, or some of the few bytes before that: see FIRST_DATA. */
+  data: 32,
 } as const;
+
+/** Bytes that a packet must carry to be the first data of its direction. Until one does every packet with data is marked. */
+export const FIRST_DATA = 8;
 
 /** What the flow table makes of a packet: which of FlowTable's outputs it leaves by. */
 export const DISPOSITION = {

@@ -21,6 +21,8 @@ export interface Spec {
   universe?: number;
   fragment?: 0 | 1 | 2;
   id?: number;
+  /** Bytes that it carries. */
+  data?: number;
   /** The packet that an ICMP error quotes. */
   quotes?: Spec;
 }
@@ -78,7 +80,8 @@ export class FlowRig {
     const row = p.take();
     const bytes = bytesOf(spec);
     p.bytes.set(bytes, p.start[row]!);
-    p.length[row] = bytes.length;
+    p.length[row] = bytes.length + (spec.data ?? 0);
+    p.payload[row] = bytes.length;
     p.ipHeader[row] = 20;
     p.src[row] = spec.src;
     p.dst[row] = spec.dst;

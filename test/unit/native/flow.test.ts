@@ -1,6 +1,6 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
-import { FLOW } from '../../../src/packet/flow.js';
+import { FIRST_DATA, FLOW } from '../../../src/packet/flow.js';
 import { Flows } from '../../../src/packet/flows.js';
 import { Table } from '../../../src/packet/table.js';
 import { ACK, FIN, FlowRig, RST, type Spec, SYN } from './flow-rig.js';
@@ -539,4 +539,42 @@ t.test('in a full table flows that are quiet and no open connection give way', a
   rig.now += 3;
   t.has(rig.accept({ ...syn, sport: 21 }, 1), { disposition: 'new' });
   t.has(rig.outside(flags(open, ACK)), [{ disposition: 'known' }]);
+});
+
+t.test('the first data of each direction is marked, and what comes before it in small pieces', async (t) => {
+  const rig = new FlowRig();
+  const marked = (...results: { state: string }[]) => results.map(({ state }) => /\bdata\b/.test(state));
+  const carrying = (spec: Spec, data: number) => ({ ...spec, flags: ACK, data });
+  t.same(marked(rig.accept(syn, 9)), [false]);
+  const answer = inU(back(syn, SYN | ACK), 9);
+  rig.send(answer, 'forward');
+  const turn = rig.outside(carrying(syn, 0), carrying(syn, FIRST_DATA - 1), carrying(syn, 1));
+  const more = rig.outside(carrying(syn, FIRST_DATA), carrying(syn, 1000));
+  t.same(marked(...turn, ...more), [false, true, true, true, false]);
+  rig.decide(turn[0]!, { clone: 1 });
+  rig.end();
+  t.same(marked(...rig.outside(carrying(syn, 1000))), [false], 'and later turns know');
+  t.same(marked(...rig.inside(carrying(answer, 500), carrying(answer, 500))), [true, false], 'each way has its own');
+
+  const udp: Spec = { ...syn, proto: 'udp', data: 64 };
+  const [first, second] = rig.outside(udp, udp);
+  t.same(marked(first!, second!), [true, false], 'a flow may begin with it');
+  const later: Spec = { ...udp, sport: 5000, fragment: 2, id: 7 };
+  rig.outside({ ...later, fragment: 1, data: 0 });
+  t.same(marked(...rig.outside(later)), [false], 'the rest of a datagram is not its beginning');
+});
+
+t.test('what a clone opened keeps its mark when policy lets it out; a flow that is opened anew has none', async (t) => {
+  const rig = new FlowRig();
+  const request: Spec = { src: A, dst: EXT, sport: 1, dport: 53, proto: 'udp', universe: 9, data: 30 };
+  t.match(rig.send(request, 'forward').state, /data/);
+  const [next] = rig.inside(request);
+  t.equal(next!.state, 'known');
+  rig.end();
+  rig.accept(syn, 9);
+  const data = { ...flags(syn, ACK), data: 10 };
+  t.match(rig.accept(data, 9).state, /data/);
+  rig.accept(flags(syn, RST), 9);
+  rig.accept(syn, 9);
+  t.match(rig.accept(data, 9).state, /data/);
 });

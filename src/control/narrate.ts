@@ -44,6 +44,10 @@ export function narrate(event: EngineEvent): string {
       const ready = `ready in ${duration(event.seconds)} (${event.origin})`;
       return oneLine(`clone ${event.clone} (${event.image}) ${plays}${reason}, ${ready}`);
     }
+    case 'malicious': {
+      const who = `clone ${event.clone}, which plays ${formatAddress(event.address)} in universe ${event.universe},`;
+      return oneLine(`${who} is malicious (score ${event.score}): it ${event.reasons.join(', ')}`);
+    }
     case 'captured': {
       const { clone, universe, address, why, path, outcome, reason } = event;
       const who = clone === 0 ? `universe ${universe}` : `clone ${clone}, which played ${formatAddress(address)},`;

@@ -10,15 +10,17 @@ import { Images } from '../farm/images.js';
 import { Inbound } from '../farm/inbound.js';
 import { Lifecycle } from '../farm/lifecycle.js';
 import { listClones, listUniverses, tellTree } from '../farm/listing.js';
+import { Rules, shippedRules } from '../farm/monitor/rules.js';
 import { Outbound } from '../farm/outbound.js';
 import { PolicyNumbers } from '../farm/policy/judge.js';
 import { Timings } from '../farm/timings.js';
 import { type CloneRecord, isUp, type Universe } from '../farm/universes.js';
 import { MTU } from '../farm/wire.js';
 import type { Batch } from '../packet/batch.js';
+import { FLOW } from '../packet/flow.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
-import { bytes, choice, configFile, count, seconds } from '../pipeline/values.js';
+import { bytes, choice, configFile, count, fileValue, optional, seconds } from '../pipeline/values.js';
 
 const spec = {
   summary: 'gives every address its own clone, made when its first packet arrives',
@@ -43,7 +45,18 @@ const spec = {
     idle: seconds(60, 'Time after which a quiet clone of no interest is recycled.'),
     keep: seconds(600, 'Time for which a quiet clone of interest is kept.'),
     life: seconds(86_400, 'Time after which a clone is recycled in any case.'),
-    interestingDelta: bytes(4 * 2 ** 20, 'Changed memory that makes a clone interesting.'),
+    monitor: optional(
+      fileValue(
+        'monitor',
+        'Rules that say which clones are of interest, and which malicious; config/monitor.rules if not given. See docs/monitoring.md.',
+        { read: (text, file) => new Rules(text, file) },
+      ),
+    ),
+    interestingDelta: bytes(
+      4 * 2 ** 20,
+      'Memory that a clone may change beyond what its image does by itself: `allowance` in the rules.',
+    ),
+    fingerprints: count(1 << 18, 'Fingerprints of payloads that are kept at once.'),
     capture: choice(
       ['on', 'off', 'always'],
       'on',
@@ -112,8 +125,9 @@ const ROUND = 1;
  * translates between that and the clone's.
  *
  * Clones that nothing of interest happened to are recycled when they have been quiet for IDLE; those that opened
- * connections, changed much memory, run or listen on what their image does not, or are part of a chain are kept for KEEP,
- * and captured before they go: see docs/captures.md. When there is no room the least interesting one goes first. An
+ * connections, changed much memory, run or listen on what their image does not, are part of a chain, or send on what they
+ * were sent are kept for KEEP, and captured before they go: what is of interest is said by rules, the MONITOR file (see
+ * docs/monitoring.md and docs/captures.md). When there is no room the one of the lowest score goes first. An
  * infection that scans makes clones of interest without end, so a universe has at most UNIVERSE_CLONES; and none lives
  * longer than LIFE, however busy it is. Depth, fan-out and age of a universe are bounded as well.
  *
@@ -145,6 +159,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     this.life = new Lifecycle({
       ...config,
       ...{ services, backend, policy: config, clones: this.most },
+      rules: config.monitor ?? shippedRules(),
       captures: capturing
         ? {
             quota: { captures: config.captures, bytes: config.captureBytes },
@@ -258,7 +273,13 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
   }
 
   private deliver(clone: CloneRecord, row: number): void {
+    const { packets } = this;
     this.clones.touch(clone);
+    if ((packets.flowState[row]! & FLOW.data) !== 0) {
+      // What has waited bears the number of the clone that it waited for: who sent it made that be.
+      const sender = packets.clone[row] === clone.id ? (clone.parent?.id ?? 0) : packets.clone[row]!;
+      clone.evidence?.receives(packets, row, this.clones.get(sender)?.evidence);
+    }
     this.inbound.add(clone, row);
   }
 

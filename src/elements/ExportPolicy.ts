@@ -160,6 +160,7 @@ export class ExportPolicy extends Element<typeof spec> {
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
       try {
+        if ((this.packets.flowState[row]! & FLOW.data) !== 0) this.noteData(row);
         if (judge.isDecided(row) ? !this.meter(row, now) : !this.decide(row, now)) continue;
       } catch (error) {
         this.cut(`policy error: ${error}`);
@@ -265,9 +266,17 @@ export class ExportPolicy extends Element<typeof spec> {
     if (!reply && first && clone) {
       clone.opened++;
       noteVerdict(clone, step.rule.place, step.action.verdict);
+      clone.evidence?.opens(packets.dst[row]!, step.action.verdict, over !== undefined);
     }
     if (!reply || over) this.tell(row, outcome);
     return true;
+  }
+
+  /** The first data that a clone sends by a flow is held against what it was sent, whatever becomes of the flow. */
+  private noteData(row: number): void {
+    const { packets } = this;
+    const clone = this.universes.get(packets.universe[row]!)?.clones.get(packets.src[row]!);
+    if (clone?.id === packets.clone[row]) clone?.evidence?.sends(packets, row);
   }
 
   /** A packet of a flow that goes on is over a limit. */

@@ -1,6 +1,6 @@
 import type { Packets } from '../packet/packets.js';
+import type { AgentReport, Baseline } from './agent-report.js';
 import type { DeltaSource } from './delta.js';
-import type { AgentReport, Baseline } from './interest.js';
 
 /** What makes one clone differ from all others of its image. */
 export interface Identity {

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AgentReport } from './agent-report.js';
 import type { CloneAccount } from './backend.js';
 import type { CauseLine } from './cause.js';
-import type { AgentReport } from './interest.js';
+import type { Assessment } from './monitor/evidence.js';
 import type { UniverseKind } from './universes.js';
 
 /** A machine of a universe. Addresses are text, times ISO 8601. */
@@ -17,6 +18,7 @@ export interface TreeNode {
   readonly state: string;
   /** Flows it opened by itself. */
   readonly opened: number;
+  readonly score: number;
   /** The packet that called for it. */
   readonly cause: CauseLine;
   /** When, which way and why it ended; null while it has not. */
@@ -70,6 +72,8 @@ export interface CaptureFacts {
     readonly full: string | null;
   };
   readonly verdicts: readonly RuleCount[];
+  /** What the monitor says of the clone. Captures of versions before it have none. */
+  readonly monitor?: Assessment | null;
   readonly report: { readonly listen: readonly string[]; readonly processes: Readonly<Record<string, number>> } | null;
   readonly account: CloneAccount | null;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { formatAddress } from '../packet/address.js';
+import type { AgentReport } from './agent-report.js';
 import type { CloneAccount } from './backend.js';
 import { type CaptureFacts, type TreeNode, writeReport } from './capture-record.js';
 import type { CaptureOutcome, CaptureStore } from './capture-store.js';
@@ -7,7 +8,6 @@ import { causeLine } from './cause.js';
 import { type DeltaSource, exportDelta } from './delta.js';
 import { bytesOf } from './delta-file.js';
 import { allocated, copyDisk } from './disk-copy.js';
-import type { AgentReport } from './interest.js';
 import { type CapturedWire, pcapng } from './pcapng.js';
 import type { Recording } from './recording.js';
 import type { CloneRecord, Universe } from './universes.js';
@@ -63,7 +63,7 @@ export interface End {
 }
 
 export function nodeOf(clone: CloneRecord, image: string, end?: End): TreeNode {
-  const { id, address, parent, depth, born, state, opened, cause } = clone;
+  const { id, address, parent, depth, born, state, opened, evidence, cause } = clone;
   return {
     clone: id,
     address: formatAddress(address),
@@ -73,6 +73,7 @@ export function nodeOf(clone: CloneRecord, image: string, end?: End): TreeNode {
     born: iso(born),
     state,
     opened,
+    score: evidence?.score ?? 0,
     cause: causeLine(cause),
     ended: end ? iso(end.time) : null,
     ending: end?.ending ?? null,
@@ -119,6 +120,7 @@ export function captureClone(store: CaptureStore, subject: CapturedClone): Promi
         memory: exported ?? null,
         traffic: trafficOf(recording ? [recording] : []),
         verdicts: [...(clone.verdicts?.values() ?? [])],
+        monitor: clone.evidence?.tell() ?? null,
         report: report ? writeReport(report) : null,
         account: subject.account ?? null,
       };
@@ -144,6 +146,7 @@ export function captureUniverse(store: CaptureStore, subject: CapturedUniverse):
         memory: null,
         traffic: trafficOf(recordings),
         verdicts: [],
+        monitor: null,
         report: null,
         account: null,
       };

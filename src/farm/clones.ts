@@ -5,6 +5,7 @@ import { nodeOf } from './capture.js';
 import type { Cause } from './cause.js';
 import { Ids } from './ids.js';
 import { Images } from './images.js';
+import type { Evidence } from './monitor/evidence.js';
 import type { Recording } from './recording.js';
 import { type CloneRecord, type Universe, Universes } from './universes.js';
 import { cloneMac } from './wire.js';
@@ -25,6 +26,8 @@ export interface ClonesOptions {
   makeRoom(): boolean;
   /** A recording for a new clone, if there is to be one. */
   record(): Recording | undefined;
+  /** Begins to watch a new clone of an image. */
+  watch(image: number): Evidence;
   /** Takes a clone that has been taken out of its universe. */
   retire(clone: CloneRecord, ending: Ending, reason: string): void;
   /** Takes a universe that has no clones any more. */
@@ -112,6 +115,7 @@ export class Clones {
       const { source, target, kind } = universe;
       this.services.event({ kind: 'universe', universe: universe.id, universeKind: kind, source, target });
     }
+    clone.evidence = options.watch(image);
     universe.depth = Math.max(universe.depth, clone.depth);
     if (parent) parent.called++;
     this.universes.occupy(universe, address);

@@ -3,6 +3,7 @@ import type { MetricSpec, Spec } from '../pipeline/spec.js';
 import type { CloneBackend } from './backend.js';
 import { ENDINGS } from './clones.js';
 import type { Lifecycle } from './lifecycle.js';
+import { RATINGS } from './monitor/rules.js';
 
 /** Upper bounds of how long bindings take. */
 const SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -25,6 +26,15 @@ export const FARM_METRICS = {
   recorded_bytes: { kind: 'gauge', doc: 'memory that recordings of what clones said take' },
   clones_made: { kind: 'counter', doc: 'clones made' },
   clones_ended: { kind: 'counter', doc: 'clones ended, by why', label: { name: 'reason', values: ENDINGS } },
+  rated: {
+    kind: 'gauge',
+    doc: 'clones by how the monitor rates them',
+    label: { name: 'rating', values: RATINGS },
+  },
+  malicious: { kind: 'counter', doc: 'clones that were found malicious' },
+  fingerprints: { kind: 'gauge', doc: 'fingerprints of payloads that are kept' },
+  fingerprints_forgotten: { kind: 'counter', doc: 'fingerprints that went before their clone, for want of room' },
+  payloads_repeated: { kind: 'counter', doc: 'payloads that a clone sent and had been sent before' },
   captures: {
     kind: 'counter',
     doc: 'clones and universes of interest, by what became of their capture',
@@ -46,9 +56,9 @@ export const FARM_METRICS = {
 
 type FarmMetrics = Metrics<Omit<Spec, 'metrics'> & { readonly metrics: typeof FARM_METRICS }>;
 
-/** Sets all gauges to what is now. */
+/** Sets all gauges to what is now, and counters that the farm itself keeps. */
 export function measureFarm(metrics: FarmMetrics, backend: CloneBackend, life: Lifecycle): void {
-  const { clones, retirement, recordings } = life;
+  const { clones, retirement, recordings, monitor } = life;
   const memory = backend.memory();
   for (const kind of MEMORY) metrics.pool_bytes[kind].set(memory[kind]);
   const stock = backend.stock?.();
@@ -58,4 +68,10 @@ export function measureFarm(metrics: FarmMetrics, backend: CloneBackend, life: L
   for (const state of STATES) metrics.clones[state].set(states[state]);
   metrics.universes.set(clones.universes.size);
   metrics.recorded_bytes.set(recordings.bytes);
+  const { rated, malicious, payloads } = monitor;
+  for (const rating of RATINGS) metrics.rated[rating].set(rated[rating]);
+  metrics.fingerprints.set(payloads.kept);
+  metrics.malicious.add(malicious - metrics.malicious.value);
+  metrics.fingerprints_forgotten.add(payloads.forgotten - metrics.fingerprints_forgotten.value);
+  metrics.payloads_repeated.add(payloads.repeated - metrics.payloads_repeated.value);
 }

@@ -1,5 +1,5 @@
+import type { AgentReport } from './agent-report.js';
 import type { CloneBackend } from './backend.js';
-import type { AgentReport } from './interest.js';
 import type { CloneRecord } from './universes.js';
 
 /** Guests that are asked at the same time: to answer costs them processor time. */

@@ -3,10 +3,12 @@ import type { CloneBackend } from './backend.js';
 import { type CaptureOutcome, type CaptureQuota, CaptureStore } from './capture-store.js';
 import { Clones, type Ending } from './clones.js';
 import { Inquiries } from './inquiries.js';
-import { type Baseline, megabytes } from './interest.js';
+import { megabytes } from './megabytes.js';
+import { Monitor } from './monitor/monitor.js';
+import type { Rules } from './monitor/rules.js';
 import { Pressure } from './pressure.js';
 import { Recordings, type RecordingsOptions } from './recordings.js';
-import { interest, mayGo, type RecyclingPolicy } from './recycling.js';
+import { mayGo, type RecyclingPolicy } from './recycling.js';
 import { Retirement, type RetirementOptions } from './retirement.js';
 import { capturesFolder } from './state.js';
 import { type CloneRecord, isUp } from './universes.js';
@@ -15,7 +17,11 @@ import { within } from './within.js';
 export interface LifecycleOptions {
   readonly services: Services;
   readonly backend: CloneBackend;
-  readonly policy: Pick<RecyclingPolicy, 'idle' | 'keep' | 'life' | 'interestingDelta'>;
+  readonly policy: RecyclingPolicy;
+  /** What tells clones of interest from others; the fingerprints that it may keep; and bytes that any clone may change. */
+  readonly rules: Rules;
+  readonly fingerprints: number;
+  readonly interestingDelta: number;
   /** Seconds without a packet after which a clone is quiet, and may be given up for another. */
   readonly quiet: number;
   /** Clones that may exist at once, bytes that each may change, and all together. */
@@ -46,32 +52,35 @@ export class Lifecycle {
   readonly recordings: Recordings;
   /** What is being captured. */
   readonly retirement: Retirement;
+  /** What happened to clones. */
+  readonly monitor: Monitor;
   private readonly options: LifecycleOptions;
   private readonly store: CaptureStore | undefined;
   private readonly inquiries: Inquiries;
-  private readonly policy: RecyclingPolicy;
   private readonly pressure: Pressure;
-  private readonly baselines = new Map<number, Baseline | undefined>();
 
   constructor(options: LifecycleOptions) {
     const { services, backend, captures, clones, quiet, memory, onCapture, patience } = options;
     this.options = options;
     this.inquiries = new Inquiries(backend, services.clock);
-    this.policy = {
-      ...options.policy,
-      baseline: (clone) => this.baselineOf(clone.image),
+    const delta = ({ id }: CloneRecord) => backend.delta(id);
+    this.monitor = new Monitor({
+      ...{ services, delta, rules: options.rules, fingerprints: options.fingerprints },
+      allowance: options.interestingDelta,
+      baseline: (image) => backend.baseline?.(image),
       report: (clone) => this.inquiries.get(clone),
-    };
+    });
     this.store = captures && new CaptureStore(capturesFolder(services.state), captures.quota);
     this.recordings = new Recordings(captures?.recordings ?? { each: 0, all: 0 });
     this.retirement = new Retirement({
       ...{ services, backend, store: this.store, recordings: this.recordings, onCapture },
       ...(patience && { patience }),
       imageOf: (clone) => this.clones.imageOf(clone),
-      interest: (clone) => this.interest(clone),
+      interest: (clone) => this.monitor.interest(clone),
       remember: (clone, ending, reason) => this.clones.remember(clone, ending, reason),
       onEnd: (clone, ending) => {
         this.inquiries.forget(clone);
+        this.monitor.end(clone);
         options.onEnd(clone, ending);
       },
     });
@@ -79,12 +88,12 @@ export class Lifecycle {
       limit: clones,
       makeRoom: () => this.pressure.makeRoom(),
       record: () => captures && this.recordings.begin(),
+      watch: (image) => this.monitor.begin(image),
       retire: (clone, ending, reason) => this.retirement.retire(clone, ending, reason),
       close: (universe) => this.retirement.close(universe),
     });
-    const delta = ({ id }: CloneRecord) => backend.delta(id);
-    const { clock } = services;
-    this.pressure = new Pressure({ clock, clones: this.clones, policy: this.policy, quiet, memory, delta });
+    const score = (clone: CloneRecord) => this.monitor.assess(clone).score;
+    this.pressure = new Pressure({ clock: services.clock, clones: this.clones, quiet, memory, delta, score });
   }
 
   async start(): Promise<void> {
@@ -100,7 +109,7 @@ export class Lifecycle {
     const until = performance.now() + GRACE;
     const left = () => until - performance.now();
     for (const clone of this.store ? [...this.clones] : []) {
-      if (!isUp(clone) || this.interest(clone) === undefined) continue;
+      if (!isUp(clone) || this.monitor.interest(clone) === undefined) continue;
       await this.retirement.room(left());
       this.clones.end(clone, 'stopped', 'the gateway stops');
     }
@@ -125,34 +134,24 @@ export class Lifecycle {
         this.inquiries.ask(clone);
       }
       const delta = backend.delta(clone.id);
+      this.monitor.assess(clone, delta);
       if (delta > cap) this.clones.end(clone, 'cap', `it changed ${megabytes(delta)} of memory, beyond CAP`);
-      else if (!this.recycle(clone, delta, now)) used += delta;
+      else if (!this.recycle(clone, now)) used += delta;
     }
     this.pressure.relieve(used);
   }
 
   /** Recycles a clone if its time has come. */
-  private recycle(clone: CloneRecord, delta: number, now: number): boolean {
-    const { idle, life } = this.policy;
+  private recycle(clone: CloneRecord, now: number): boolean {
+    const { policy } = this.options;
+    const { idle, life } = policy;
     const quiet = now - clone.active;
     const old = now - clone.born >= life;
     if (quiet < idle && !old) return false;
     if (!old && quiet < idle + ANSWER && !this.inquiries.isUpToDate(clone)) return false;
-    const reason = mayGo(clone, delta, now, this.policy);
+    const reason = mayGo(clone, (each) => this.monitor.interest(each), now, policy);
     if (reason !== undefined) this.clones.end(clone, 'recycled', reason);
     return reason !== undefined;
-  }
-
-  private interest(clone: CloneRecord): string | undefined {
-    return interest(clone, this.options.backend.delta(clone.id), this.policy);
-  }
-
-  private baselineOf(image: number): Baseline | undefined {
-    if (!this.baselines.has(image)) {
-      const measured = this.options.backend.baseline?.(image);
-      this.baselines.set(image, measured && { ...measured, allowance: this.policy.interestingDelta });
-    }
-    return this.baselines.get(image);
   }
 
   private warn(message: string): void {

@@ -21,6 +21,10 @@ export interface CloneLine {
   readonly active: string;
   /** Flows it opened by itself. */
   readonly opened: number;
+  /** What the monitor says of it: see docs/monitoring.md. */
+  readonly score: number;
+  readonly rating: string;
+  readonly reasons: readonly string[];
   /** Bytes: what the guest changed; and, null if not known, all it uses, its process beside the guest, and its disk. */
   readonly delta: number;
   readonly pss: number | null;
@@ -41,6 +45,8 @@ export interface UniverseLine {
   readonly clones: number;
   readonly made: number;
   readonly depth: number;
+  /** The highest score that any of its clones had. */
+  readonly score: number;
   /** Others outside who have joined it. */
   readonly influences: number;
 }
@@ -86,6 +92,9 @@ export function listClones(
       born: iso(clone.born),
       active: iso(clone.active),
       opened: clone.opened,
+      score: clone.evidence?.score ?? 0,
+      rating: clone.evidence?.rating ?? 'benign',
+      reasons: clone.evidence?.reasons() ?? [],
       delta: tell.delta(clone.id),
       pss: known?.pss ?? null,
       overhead: known?.overhead ?? null,
@@ -120,7 +129,19 @@ export function tellTree(universes: Universes, id: number, imageOf: (clone: Clon
   return JSON.stringify(told);
 }
 
-const lineOf = ({ id, kind, source, target, born, ended, clones, made, depth, tree }: Universe): UniverseLine => ({
+const lineOf = ({
+  id,
+  kind,
+  source,
+  target,
+  born,
+  ended,
+  clones,
+  made,
+  depth,
+  score,
+  tree,
+}: Universe): UniverseLine => ({
   universe: id,
   kind,
   source: formatAddress(source),
@@ -130,6 +151,7 @@ const lineOf = ({ id, kind, source, target, born, ended, clones, made, depth, tr
   clones: clones.size,
   made,
   depth,
+  score: score ?? 0,
   influences: tree.influences.size,
 });
 

@@ -1,18 +1,19 @@
 import type { Services } from '../pipeline/element.js';
 import type { Clones } from './clones.js';
-import { megabytes } from './interest.js';
-import { leastInteresting, type RecyclingPolicy } from './recycling.js';
+import { megabytes } from './megabytes.js';
+import { leastInteresting } from './recycling.js';
 import { type CloneRecord, isUp } from './universes.js';
 
 export interface PressureOptions {
   readonly clock: Services['clock'];
   readonly clones: Clones;
-  readonly policy: RecyclingPolicy;
   /** Seconds for which a clone must have been quiet to be given up for another. */
   readonly quiet: number;
   /** Bytes that all clones may change together. */
   readonly memory: number;
   delta(clone: CloneRecord): number;
+  /** How interesting a clone is. */
+  score(clone: CloneRecord): number;
 }
 
 /** Clones that one look finds to give up, and the seconds between two looks. */
@@ -63,7 +64,7 @@ export class Pressure {
   }
 
   private find(quiet: number): CloneRecord[] {
-    const { clock, clones, policy, delta } = this.options;
-    return leastInteresting(clones, delta, clock.now, quiet, policy, CANDIDATES);
+    const { clock, clones, score } = this.options;
+    return leastInteresting(clones, score, clock.now, quiet, CANDIDATES);
   }
 }

@@ -5,7 +5,6 @@ import type { Captive, CloneBackend } from './backend.js';
 import { captureClone, captureUniverse, treeOf } from './capture.js';
 import type { CaptureOutcome, CaptureStore } from './capture-store.js';
 import type { Ending } from './clones.js';
-import { CHAIN } from './interest.js';
 import type { Recordings, Remains } from './recordings.js';
 import type { CloneRecord, Universe } from './universes.js';
 import { within } from './within.js';
@@ -27,6 +26,9 @@ export interface RetirementOptions {
   /** Milliseconds for a clone to hold still, and for a capture. */
   readonly patience?: { readonly hold: number; readonly capture: number };
 }
+
+/** Depth from which on a universe is a chain: a clone called for another. */
+const CHAIN = 2;
 
 /** Clones that are captured at the same time: each keeps its memory, and its machine, beside all that live. */
 export const CAPTURING = 16;

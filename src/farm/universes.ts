@@ -4,6 +4,7 @@ import type { RuleCount } from './capture-record.js';
 import { CausalTree, Memory } from './causal-tree.js';
 import type { Cause } from './cause.js';
 import { Ids } from './ids.js';
+import type { Evidence } from './monitor/evidence.js';
 import type { Recording } from './recording.js';
 
 /**
@@ -39,6 +40,8 @@ export interface CloneRecord {
   called: number;
   /** What policy decided about these, by rule and verdict. Undefined until it did. */
   verdicts?: Map<string, RuleCount>;
+  /** What the monitor knows of it. */
+  evidence?: Evidence;
   /** What goes over its wire, if that is recorded. */
   readonly recording?: Recording;
 }
@@ -74,8 +77,9 @@ export interface Universe {
   readonly clones: Map<number, CloneRecord>;
   /** Clones that it has had. */
   made: number;
-  /** The greatest depth any of its clones had. */
+  /** The greatest depth any of its clones had, and the highest score. */
   depth: number;
+  score?: number;
   /** When it ended; undefined while it has not. */
   ended: number | undefined;
   readonly tree: CausalTree;

@@ -24,6 +24,16 @@ export type EngineEvent =
       readonly seconds: number;
     }
   | {
+      /** The monitor is sure of a clone: once, when its score gets there. */
+      readonly kind: 'malicious';
+      readonly clone: number;
+      readonly universe: number;
+      readonly address: number;
+      readonly score: number;
+      /** What it did, each in words that go on from "it". */
+      readonly reasons: readonly string[];
+    }
+  | {
       readonly kind: 'captured';
       /** 0 if it is a universe that was to be captured; the address is then that of its first clone. */
       readonly clone: number;

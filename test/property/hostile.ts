@@ -1,6 +1,6 @@
 import { CloneFarm as RealFarm } from '../../src/elements/CloneFarm.js';
+import type { AgentReport, Baseline } from '../../src/farm/agent-report.js';
 import type { BackendListener, Captive, CloneBackend, Death, Identity } from '../../src/farm/backend.js';
-import type { AgentReport, Baseline } from '../../src/farm/interest.js';
 import { ETHERNET } from '../../src/farm/wire.js';
 import { type Batch, partition } from '../../src/packet/batch.js';
 import type { Packets } from '../../src/packet/packets.js';

@@ -27,12 +27,16 @@ const COLUMNS: readonly Column<Row>[] = [
 
 /** A capture in words. */
 function describe({ time, reason, ending, universe, ...record }: CaptureRecord): string {
-  const { clone, chain, tree, image, memory, traffic, verdicts, report, account, files } = record;
+  const { clone, chain, tree, image, memory, traffic, verdicts, monitor, report, account, files } = record;
   const lines: [string, string][] = [
     ['captured', `${time}: ${reason}`],
     ['ended', ending],
     ['universe', `${universe.id}, begun by ${universe.source} contacting ${universe.target} at ${universe.born}`],
   ];
+  if (monitor) {
+    lines.push(['rating', `${monitor.rating}, score ${monitor.score}`]);
+    for (const print of monitor.payloads.repeated) lines.push(['payload', `${print}, sent on as it had come`]);
+  }
   if (clone) {
     const chained = [clone, ...chain].map(({ clone, address }) => `${address} (${clone})`).join(' <- ');
     lines.push(['clone', `${clone.clone}, ${clone.address}, MAC ${clone.mac}, opened ${clone.opened} flows`]);

@@ -21,6 +21,8 @@ const columns = (now: number): readonly Column<Row>[] => [
   { head: 'DEPTH', right: true, show: ({ depth }) => String(depth) },
   { head: 'PARENT', right: true, show: ({ parent }) => String(parent ?? '-') },
   { head: 'OPENED', right: true, show: ({ opened }) => String(opened) },
+  { head: 'SCORE', right: true, show: ({ score }) => String(score) },
+  { head: 'RATING', show: ({ rating }) => rating },
   { head: 'AGE', right: true, show: ({ born }) => age(born, now) },
   { head: 'QUIET', right: true, show: ({ active }) => age(active, now) },
   { head: 'DELTA', right: true, show: ({ delta }) => size(delta) },

@@ -17,6 +17,7 @@ const columns = (now: number): readonly Column<Row>[] => [
   { head: 'TARGET', show: ({ target }) => target },
   { head: 'CLONES', right: true, show: ({ clones }) => String(clones) },
   { head: 'DEPTH', right: true, show: ({ depth }) => String(depth) },
+  { head: 'SCORE', right: true, show: ({ score }) => String(score) },
   { head: 'AGE', right: true, show: ({ born }) => age(born, now) },
 ];
 
@@ -25,7 +26,7 @@ export function universes(): Command {
   return asks(new Command('universes'))
     .summary('lists the universes of a running daemon')
     .description(
-      'Lists the universes of a running daemon: who sent the packet that began each, to which address, how many clones it has now, and the length of its longest chain of clones that called each other.',
+      'Lists the universes of a running daemon: who sent the packet that began each, to which address, how many clones it has now, the length of its longest chain of clones that called each other, and the highest score that a clone of it had.',
     )
     .addHelpText(
       'after',

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { native } from '../../native/addon.js';
 import type { Packets } from '../../packet/packets.js';
 import type { Services } from '../../pipeline/element.js';
+import type { AgentReport, Baseline } from '../agent-report.js';
 import type {
   BackendListener,
   Captive,
@@ -15,7 +16,6 @@ import type {
 import { readReport } from '../capture-record.js';
 import { allocated } from '../disk-copy.js';
 import { ImageStore } from '../image/store.js';
-import type { AgentReport, Baseline } from '../interest.js';
 import { Pool } from '../pool.js';
 import { gatewayOf } from '../wire.js';
 import { Wires } from '../wires.js';

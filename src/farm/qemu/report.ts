@@ -1,4 +1,4 @@
-import { type AgentReport, parseReport } from '../interest.js';
+import { type AgentReport, parseReport } from '../agent-report.js';
 import type { Machine } from './machine.js';
 
 /** Asks the agent in a machine what listens and runs there. @throws {Error} if it does not answer in time. */

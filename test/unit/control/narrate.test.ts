@@ -69,6 +69,13 @@ t.test('events in plain words', async (t) => {
     { kind: 'gone', clone: 3, universe: 17, address: at('10.99.3.4'), ending: 'recycled', reason: 'idle for 60 s' },
     'clone 3, which played 10.99.3.4 in universe 17, is gone: idle for 60 s',
   );
+  says(
+    {
+      ...{ kind: 'malicious', clone: 3, universe: 17, address: at('10.99.3.4'), score: 70 },
+      reasons: ['opened 1 connection of its own', 'sent what it had been sent: 2c26b46b68ffc68f'],
+    },
+    'clone 3, which plays 10.99.3.4 in universe 17, is malicious (score 70): it opened 1 connection of its own, sent what it had been sent: 2c26b46b68ffc68f',
+  );
   const captured = { kind: 'captured', clone: 3, universe: 17, address: at('10.99.3.4'), outcome: 'captured' } as const;
   says(
     { ...captured, why: 'opened 1 connection of its own', path: '/var/lib/potemkin/captures/x' },

@@ -1,9 +1,9 @@
 /** Clones to capture, for tests. */
 import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseReport } from '../../../src/farm/agent-report.js';
 import { type CapturedClone, treeOf } from '../../../src/farm/capture.js';
 import { CausalTree } from '../../../src/farm/causal-tree.js';
-import { parseReport } from '../../../src/farm/interest.js';
 import { PAGE_SIZE, type Pool } from '../../../src/farm/pool.js';
 import { type CloneRecord, noteVerdict, type Universe } from '../../../src/farm/universes.js';
 import { cloneMac } from '../../../src/farm/wire.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
+import { type AgentReport, parseReport } from '../../../src/farm/agent-report.js';
 import type { CloneBackend } from '../../../src/farm/backend.js';
 import { Inquiries } from '../../../src/farm/inquiries.js';
-import { type AgentReport, parseReport } from '../../../src/farm/interest.js';
 import type { CloneRecord } from '../../../src/farm/universes.js';
 
 const report = parseReport('listen tcp 22\n');

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { parseReport } from '../../../src/farm/agent-report.js';
 import type { Captive } from '../../../src/farm/backend.js';
-import { parseReport } from '../../../src/farm/interest.js';
 import { CAPTURING } from '../../../src/farm/retirement.js';
 import { noteVerdict } from '../../../src/farm/universes.js';
 import { craft } from '../craft.js';
@@ -87,6 +87,11 @@ t.test('a capture holds memory, traffic, verdicts, and the clones that were befo
     image: { name: 'linux', size: MB, sha256: /^[0-9a-f]{64}$/ },
     traffic: { frames: 2, missed: 0 },
     verdicts: [{ rule: 'reflect.policy:3', verdict: 'reflect', flows: 2 }],
+    monitor: {
+      ...{ score: 20, rating: 'interesting' },
+      reasons: ['opened 1 connection of its own', 'is part of a universe of depth 2'],
+      payloads: { received: [], sent: [], repeated: [] },
+    },
   });
   t.ok(records[2]!.memory!.bytes > 0, 'the pages that it changed');
   t.equal(records[1]!.traffic.frames, 4, 'both ways, on the same wire');

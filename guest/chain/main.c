@@ -1,6 +1,7 @@
 /**
  * A worm without malice, to show how causes spread. Told `go N` on port 7007, a machine connects to the same
- * port of the next address, tells it `go N-1` if N is above 1, and answers where it went.
+ * port of the next address, sends it EXPLOIT, tells it `go N-1` if N is above 1, and answers where it went.
+ * Lines that begin with # are passed over.
  *
  * Its own address is the one by which it was contacted. src/farm/simulated/chain.ts is the same for simulated
  * machines.
@@ -21,6 +22,8 @@
 /** The most machines that one command reaches. */
 #define FARTHEST 32
 #define CONNECTIONS 64
+/** Stands for what a worm sends to take a machine over: the same on every machine, and said first. */
+#define EXPLOIT "# This stands for what a worm sends to take a machine over. It does nothing.\n"
 
 struct connection {
   int socket;    /**< -1: none. */
@@ -59,7 +62,7 @@ static struct connection* take(int peer) {
 
 /** A peer that does not take it in loses what does not fit. */
 static void say(struct connection* c, const char* format, ...) {
-  char text[64];
+  char text[128];
   va_list values;
   va_start(values, format);
   int length = vsnprintf(text, sizeof text, format, values);
@@ -80,10 +83,12 @@ static void tell(const struct connection* onward, const char* what) {
 static void settle(struct connection* c, int failure) {
   tell(c, failure ? "could not go to" : "went to");
   c->established = 1;
-  if (!failure && c->hops > 0)
-    say(c, "go %u\n", c->hops);
-  else
-    drop(c);
+  if (!failure && c->hops > 0) {
+    say(c, EXPLOIT "go %u\n", c->hops);
+    return;
+  }
+  if (!failure) say(c, EXPLOIT);
+  if (c->socket >= 0) drop(c);
 }
 
 static void go(struct connection* asked, unsigned hops) {
@@ -119,6 +124,10 @@ static unsigned hopsOf(const char* line) {
 
 static void command(struct connection* c) {
   if (c->length == 0) return;
+  if (c->line[0] == '#') {
+    c->length = 0;
+    return;
+  }
   c->line[c->length < sizeof c->line ? c->length : 0] = '\0';
   c->length = 0;
   unsigned hops = hopsOf(c->line);

@@ -10,7 +10,10 @@ import { checkSource } from '../../src/control/graph-file.js';
 import { decapsulate } from '../../src/control/lab/gre.js';
 import { readCapture, SEED } from '../../src/control/story/replay.js';
 import { elements } from '../../src/elements/index.js';
+import type { CloneLine } from '../../src/farm/listing.js';
+import { fingerprint } from '../../src/farm/monitor/fingerprint.js';
 import { SimulatedBackend } from '../../src/farm/simulated/backend.js';
+import { EXPLOIT } from '../../src/farm/simulated/chain.js';
 import { formatAddress } from '../../src/packet/address.js';
 import type { Packets } from '../../src/packet/packets.js';
 import { Engine } from '../../src/pipeline/engine.js';
@@ -64,12 +67,15 @@ async function watch(capture: string, out: string, defines: Record<string, strin
     return rows;
   };
   const events: EngineEvent[] = [];
+  let listed: CloneLine[] = [];
   try {
     const source = { file: GRAPH, text: readFileSync(GRAPH, 'utf8') };
     const { graph } = checkSource(source, { ...defines, IN: capture, OUT: out });
     const engine = new Engine(graph!, elements, { seed: SEED, checked: true, onEvent: (event) => events.push(event) });
     await engine.start();
     await engine.run();
+    const lines = String(engine.handlers.read('farm.clones')).trimEnd().split('\n');
+    listed = lines.filter(Boolean).map((line) => JSON.parse(line) as CloneLine);
     await engine.stop();
   } finally {
     Object.assign(SimulatedBackend.prototype, { deliver, collect });
@@ -79,7 +85,7 @@ async function watch(capture: string, out: string, defines: Record<string, strin
     if (decapsulate(packets, row)) left.push(look(packets, packets.start[row]!));
   });
   const clones = events.filter((event): event is Clone => event.kind === 'clone');
-  return { taken, sent, left, events, clones };
+  return { taken, sent, left, events, clones, listed };
 }
 
 const go = (source: string, time: number) => ({
@@ -118,7 +124,8 @@ t.test('two worms that begin at one address never meet', async (t) => {
     t.same(senders(b!), [chain[0], chain[2]]);
     t.same(senders(c!), [chain[1], chain[3]]);
     t.same(senders(d!), [chain[2]]);
-    const told = (seen: readonly Seen[]) => seen.map(({ data }) => data).filter((data) => data.startsWith('go'));
+    const told = (seen: readonly Seen[]) =>
+      seen.map(({ data }) => data.replace(EXPLOIT, '')).filter((data) => data.startsWith('go'));
     t.same([a!, b!, c!].map(told), [['go 3\n'], ['go 2\n'], ['go 1\n']]);
 
     // What one universe takes was sent in it, or came from its source: nothing is heard from the other one.
@@ -164,6 +171,58 @@ t.test('what two sources say to one address, each of its clones hears from one o
     const answers = left.filter(({ dst }) => dst === call.source);
     t.equal(answers.map(({ data }) => data).join(''), call.say, 'the echo comes back to who spoke');
   }
+});
+
+t.test('the monitor calls a worm malicious where it has been, and nobody else', async (t) => {
+  const folder = t.testdir({});
+  const capture = join(folder, 'in.pcap');
+  const begin = Date.UTC(2026, 0, 1) / 1000;
+  const call = (source: number, target: number, port: number, say: string, time = 0) => ({
+    call: { source: `198.51.100.${source}`, target: `10.99.66.${target}`, port, say },
+    time: begin + time,
+  });
+  await record(capture, [
+    call(1, 1, CHAIN, `${EXPLOIT}go 3\n`),
+    ...Array.from({ length: 12 }, (_, i) => call(2, i + 1, 80, '', i / 100)),
+    call(3, 1, 80, 'GET / HTTP/1.1\r\nHost: 10.99.66.1\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n'),
+    call(4, 2, 7, 'what an echo says is what it was told'),
+    call(5, 3, CHAIN, 'go 1\n'),
+    // So that there is a second after all of it.
+    call(6, 9, 22, '', 3),
+  ]);
+  const { clones, events, listed } = await watch(capture, join(folder, 'out.pcap'));
+  const worm = clones.filter(({ cause, address }) => cause.clone > 0 || formatAddress(address) === '10.99.66.1');
+  t.ok(worm.length > 4);
+  const found = events.filter((event) => event.kind === 'malicious');
+  const chain = (last: number) => (event: (typeof found)[number]) =>
+    formatAddress(event.address) === `10.99.66.${last}`;
+  t.same(found.map(({ address }) => formatAddress(address)).sort(), ['10.99.66.1', '10.99.66.2', '10.99.66.3']);
+  t.equal(new Set(found.map(({ universe }) => universe)).size, 1, 'all of one universe');
+  const sent = `sent what it had been sent: ${fingerprint(Buffer.from(EXPLOIT).subarray(0, 64))}`;
+  const common = ['opened 1 connection of its own', 'is part of a universe of depth 4', 'is part of a long chain'];
+  const port = 'sent that to the port it had come to';
+  t.same(found.find(chain(1))!.reasons, [...common, sent, port]);
+  for (const last of [2, 3])
+    t.same(found.find(chain(last))!.reasons, [
+      ...common,
+      sent,
+      port,
+      `is the last of ${last} clones in a row to send it on`,
+    ]);
+
+  const byRating = (rating: string) => listed.filter((line) => line.rating === rating);
+  t.equal(byRating('malicious').length, 3);
+  t.same(
+    byRating('interesting').map(({ address, reasons }) => [address, reasons]),
+    [
+      ['10.99.66.3', ['opened 1 connection of its own', 'is part of a universe of depth 2']],
+      ['10.99.66.4', ['is part of a universe of depth 2']],
+      ['10.99.66.4', ['is part of a universe of depth 4', 'is part of a long chain']],
+    ],
+    'the end of the chain, and who only called somebody',
+  );
+  t.equal(byRating('benign').length, 4, 'a scan, a page, an echo, a connection');
+  for (const { score } of byRating('benign')) t.equal(score, 0);
 });
 
 t.test('with one universe a source, its calls meet', async (t) => {

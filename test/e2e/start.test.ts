@@ -18,6 +18,7 @@ const COMMON = [
   /clone \d+ \(linux\) plays 10\.99\.66\.4 in universe \d+ because clone \d+ called it/,
   /A 10\.99\.66\.1 → B 10\.99\.66\.2 → C 10\.99\.66\.3 → D 10\.99\.66\.4, all in one universe/,
   /begun by clones +3 connections: reflected/,
+  /malicious +3 of them, in 1 universe\n/,
   /leaked +0 packets/,
 ];
 const FACTS = {

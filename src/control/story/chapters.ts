@@ -1,3 +1,5 @@
+import { EXPLOIT } from '../../farm/simulated/chain.js';
+
 /** What a scripted attacker does: a TCP connection from one of its addresses. */
 export interface Call {
   readonly source: string;
@@ -13,6 +15,8 @@ export interface Chapter {
   readonly calls: readonly Call[];
   /** Clones that come of it. */
   readonly clones: number;
+  /** How many of them the monitor finds malicious. */
+  readonly malicious?: number;
 }
 
 const HTTP = 80;
@@ -73,8 +77,9 @@ export const chapters = (world: World): readonly Chapter[] => [
   },
   {
     title: 'A worm',
-    text: `198.51.100.30 infects A, 10.99.66.1. A attacks B, B attacks C, C attacks D. The export policy lets none of this out: it is reflected, and other clones of the same universe play the victims.`,
-    calls: [{ source: '198.51.100.30', target: '10.99.66.1', port: CHAIN, say: `go ${HOPS}\n` }],
+    text: `198.51.100.30 infects A, 10.99.66.1. A attacks B, B attacks C, C attacks D. The export policy lets none of this out: it is reflected, and other clones of the same universe play the victims. What A was sent is seen again from A to B, and from B to C: the monitor calls them malicious.`,
+    calls: [{ source: '198.51.100.30', target: '10.99.66.1', port: CHAIN, say: `${EXPLOIT}go ${HOPS}\n` }],
     clones: HOPS + 1,
+    malicious: HOPS,
   },
 ];

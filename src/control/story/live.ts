@@ -40,7 +40,7 @@ const LOOK = 100;
 /** How long an attacker waits, and how long its clones may take to come about. */
 const PACE: Record<World, Omit<AttackOrder, 'namespace' | 'calls'> & { readonly clones: number }> = {
   // Less than the kernel takes to try again.
-  simulated: { patience: 800, listen: 600, clones: 1000 },
+  simulated: { patience: 800, listen: 600, clones: 2000 },
   machines: { patience: 6000, listen: 6000, clones: 20_000 },
 };
 
@@ -132,7 +132,7 @@ async function play(
   teller: Teller,
   lab: Lab,
   world: World,
-  { title, text, calls, clones }: Chapter,
+  { title, text, calls, clones, malicious = 0 }: Chapter,
   record: StoryRecord,
   signal: AbortSignal,
 ): Promise<void> {
@@ -144,7 +144,8 @@ async function play(
   const attack = new URL('./attack.js', import.meta.url);
   for await (const result of thread<CallResult>(attack, order, signal)) results.push(result);
   const { source } = calls[0]!;
-  for (const since = performance.now(); record.clonesOf(source).length < clones; ) {
+  const isOver = () => record.clonesOf(source).length >= clones && record.maliciousOf(source).length >= malicious;
+  for (const since = performance.now(); !isOver(); ) {
     if (performance.now() - since > time) break;
     await setTimeout(LOOK, undefined, { signal });
   }

@@ -2,6 +2,7 @@ import { formatAddress } from '../../packet/address.js';
 import type { EngineEvent } from '../../pipeline/events.js';
 
 type Clone = Extract<EngineEvent, { kind: 'clone' }>;
+type Malicious = Extract<EngineEvent, { kind: 'malicious' }>;
 type Verdict = Extract<EngineEvent, { kind: 'verdict' }>;
 
 /** What happened so far, from the events of a gateway. */
@@ -10,16 +11,24 @@ export class StoryRecord {
   readonly universes = new Map<number, string>();
   readonly clones: Clone[] = [];
   readonly verdicts: Verdict[] = [];
+  /** Clones that were found malicious. */
+  readonly malicious: Malicious[] = [];
 
   add(event: EngineEvent): void {
     if (event.kind === 'universe') this.universes.set(event.universe, formatAddress(event.source));
     else if (event.kind === 'clone') this.clones.push(event);
     else if (event.kind === 'verdict') this.verdicts.push(event);
+    else if (event.kind === 'malicious') this.malicious.push(event);
   }
 
   /** Clones in universes that a source has opened, in the order of their making. */
   clonesOf(source: string): Clone[] {
     return this.clones.filter(({ universe }) => this.universes.get(universe) === source);
+  }
+
+  /** Clones that were found malicious in universes that a source has opened. */
+  maliciousOf(source: string): Malicious[] {
+    return this.malicious.filter(({ universe }) => this.universes.get(universe) === source);
   }
 
   /** Clones that play an address. */

@@ -39,6 +39,12 @@ export function summarize(teller: Teller, record: StoryRecord, traffic: Traffic 
   teller.table([
     ['universes', `${record.universes.size}, each closed to the others`],
     ['clones', `${record.clones.length}, made when somebody contacted them`],
+    [
+      'malicious',
+      record.malicious.length === 0
+        ? 'none'
+        : `${record.malicious.length} of them, in ${many(new Set(record.malicious.map(({ universe }) => universe)).size, 'universe')}`,
+    ],
     ['begun by clones', attempts.join(', ') || 'nothing'],
     ...(traffic
       ? ([
@@ -61,6 +67,10 @@ export function broken(record: StoryRecord, traffic: Traffic | undefined, hops: 
   expect(record.playersOf('10.99.16.1').length === 2, '10.99.16.1 should be played by two clones');
   expect(worm.length === hops + 1, `the worm should have met ${hops + 1} machines, not ${worm.length}`);
   expect(new Set(worm.map(({ universe }) => universe)).size === 1, 'the worm should have stayed in one universe');
+  expect(
+    record.malicious.length === hops && record.maliciousOf('198.51.100.30').length === hops,
+    `the monitor should have found ${hops} machines of the worm malicious, and no other`,
+  );
   expect(traffic?.astray === 0, `${traffic?.astray} packets went astray`);
   return problems;
 }

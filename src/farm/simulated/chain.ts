@@ -8,16 +8,22 @@ import type { Tcp } from './tcp.js';
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const COMMAND = 'go ';
-/** What a connection remembers of its line beyond the characters of COMMAND seen: digits have come; it is no command. */
+/** What a connection remembers of its line beyond the characters of COMMAND seen: digits have come; it is a comment; it is no command. */
 const NUMBER = COMMAND.length + 1;
+const COMMENT = 254;
 const NONSENSE = 255;
+const HASH = 35;
 
 /** The most machines that one command reaches. */
 const FARTHEST = 32;
 
+/** Stands for what a worm sends to take a machine over: the same on every machine, and said first. */
+export const EXPLOIT = '# This stands for what a worm sends to take a machine over. It does nothing.\n';
+
 /**
  * A worm without malice, to show how causes spread. Told `go N` on its port, a machine connects to the same port of
- * the next address, tells it `go N-1` if N is above 1, and answers where it went.
+ * the next address, sends it EXPLOIT, tells it `go N-1` if N is above 1, and answers where it went. Lines that begin with #
+ * are passed over.
  */
 export class Chain {
   private readonly machine: Machine;
@@ -41,9 +47,11 @@ export class Chain {
   }
 
   private character(c: Connection, byte: number): void {
+    if (c.progress === COMMENT) return;
     const digit = byte - '0'.charCodeAt(0);
     const isDigit = digit >= 0 && digit <= 9;
-    if (c.progress < COMMAND.length && byte === COMMAND.charCodeAt(c.progress)) c.progress++;
+    if (c.progress === 0 && byte === HASH) c.progress = COMMENT;
+    else if (c.progress < COMMAND.length && byte === COMMAND.charCodeAt(c.progress)) c.progress++;
     else if (isDigit && (c.progress === COMMAND.length || c.progress === NUMBER)) {
       c.progress = NUMBER;
       c.hops = Math.min(255, c.hops * 10 + digit);
@@ -53,7 +61,7 @@ export class Chain {
   private command(c: Connection): void {
     const { progress, hops } = c;
     c.progress = c.hops = 0;
-    if (progress === 0) return;
+    if (progress === 0 || progress === COMMENT) return;
     if (progress !== NUMBER || hops < 1 || hops > FARTHEST) {
       this.say(c, `expected: go N, with N from 1 to ${FARTHEST}\r\n`);
       return;
@@ -68,8 +76,8 @@ export class Chain {
   /** A connection that this machine opened is established. */
   opened(c: Connection): void {
     this.tell(c, `went to ${formatAddress(c.remote)}\r\n`);
-    if (c.hops > 0) this.say(c, `go ${c.hops}\n`);
-    else this.tcp.close(c);
+    this.say(c, c.hops > 0 ? `${EXPLOIT}go ${c.hops}\n` : EXPLOIT);
+    if (c.hops === 0) this.tcp.close(c);
   }
 
   /** The machine it went to has answered: nothing more is wanted of it. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { EXPLOIT } from '../../../../src/farm/simulated/chain.js';
 import { A, arp, type Bench, bench, GATEWAY, HERE, P, Peer, R, S, type Sent, tcp } from './bench.js';
 
 const NEXT = HERE + 1;
@@ -44,7 +45,7 @@ t.test('the handshake that it began', async (t) => {
   const both = b.ask(1, tcp({ ...next, seq: 70, ack: syn!.seq + 1, flags: S | A }));
   t.match(both, [
     { dport: 40000, data: 'went to 10.99.0.2\r\n' },
-    { dport: 7007, flags: A | P, seq: syn!.seq + 1, ack: 71, data: 'go 1\n' },
+    { dport: 7007, flags: A | P, seq: syn!.seq + 1, ack: 71, data: `${EXPLOIT}go 1\n` },
   ]);
   t.end();
 });
@@ -65,6 +66,9 @@ t.test('both sides open at once (RFC 9293 3.5)', async (t) => {
   const next = { src: NEXT, sport: 7007, dport: syn!.sport };
   t.match(b.ask(1, tcp({ ...next, seq: 70, flags: S })), [{ flags: S | A, seq: syn!.seq, ack: 71 }]);
   const open = b.ask(1, tcp({ ...next, seq: 70, ack: syn!.seq + 1, flags: S | A }));
-  t.match(open, [{ data: 'went to 10.99.0.2\r\n' }, { dport: 7007, data: 'go 1\n', seq: syn!.seq + 1, ack: 71 }]);
+  t.match(open, [
+    { data: 'went to 10.99.0.2\r\n' },
+    { dport: 7007, data: `${EXPLOIT}go 1\n`, seq: syn!.seq + 1, ack: 71 },
+  ]);
   t.end();
 });

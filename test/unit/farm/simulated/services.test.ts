@@ -1,4 +1,5 @@
 import t from 'tap';
+import { EXPLOIT } from '../../../../src/farm/simulated/chain.js';
 import { A, arp, type Bench, bench, F, GATEWAY, HERE, P, Peer, type Sent } from './bench.js';
 
 t.test('HTTP: one page, then the end', async (t) => {
@@ -124,6 +125,8 @@ t.test('a chain of one, and of none', async (t) => {
   t.equal(attacker.say('go 1x\n'), complaint);
   t.equal(attacker.say('go 1000000000000000000\n'), complaint);
   t.equal(attacker.say('\r\n'), '', 'an empty line is nothing');
+  t.equal(attacker.say('# go 1\r\n'), '', 'nor is a comment');
+  t.equal(attacker.say(`${EXPLOIT}go 1\n`), 'went to 10.99.0.2\r\n');
   t.end();
 });
 

@@ -173,6 +173,8 @@ class World {
     this.reached++;
     if (packet.readUInt32BE(16) !== puppet.address) throw new Error('a clone got what is for another address');
     const id = packet.readUInt16BE(4);
+    // A refusal by the gateway itself has none.
+    if (id === 0) return;
     if (id < 0x8000) {
       if (id >> 3 !== puppet.universe) throw new Error(`universe ${id >> 3} reached universe ${puppet.universe}`);
     } else if (!later(packet)) this.contacts.add([puppet.universe, puppet.address, tupleOf(packet)].join(' '));

@@ -20,6 +20,7 @@ export interface ToldEvent {
   readonly reason?: string;
   readonly stopped?: boolean;
   readonly by?: string;
+  readonly reasons?: readonly string[];
 }
 
 /** Definitions that give config/farm.click simulated clones. */

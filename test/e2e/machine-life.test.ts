@@ -38,8 +38,14 @@ t.test('machines that called others are captured with memory, report and traffic
     image: { name: 'linux' },
     verdicts: [{ verdict: 'reflect', flows: 1 }],
     report: { processes: { nc: 1 } },
+    monitor: { rating: 'malicious' },
   });
   t.ok(record.memory!.bytes > 0 && record.account!.overhead > 0);
+  t.match(
+    gateway.events.find(({ kind }) => kind === 'malicious'),
+    { address, reasons: [/^opened 1/] },
+    'who left a door open',
+  );
   const output = join(state, 'memory.raw');
   execFileSync(potemkin, ['clones', 'restore-memory', path!, '-o', output, '--state', state], { stdio: 'ignore' });
   t.ok(readFileSync(output).includes(SECRET), 'in its memory is what it held');

@@ -108,5 +108,15 @@ t.test('a chain of infections stays in one universe of real machines', { skip },
   const verdicts = gateway.events.filter(({ kind }) => kind === 'verdict');
   t.ok(verdicts.length >= 3);
   t.ok(verdicts.every(({ verdict }) => verdict === 'reflect'));
+  const malicious = () => gateway.events.filter(({ kind }) => kind === 'malicious');
+  await until('two machines that sent on what they were sent', () => malicious().length === 2 || undefined);
+  t.same(
+    malicious()
+      .map(({ address }) => address)
+      .sort(),
+    ['10.99.66.2', '10.99.66.3'],
+    'B and C: A was told otherwise',
+  );
+  for (const { reasons } of malicious()) t.match(reasons!.join(), /sent what it had been sent: [0-9a-f]{16}/);
   t.match(await lab.counters(), { astray: 0 });
 });

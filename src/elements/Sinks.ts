@@ -107,7 +107,7 @@ const spec = {
     itemBytes: bytes(2 ** 30, 'Bytes that they may take.'),
     message: bytes(256 * 1024, 'Bytes that are kept of one mail, or of the body of one request.'),
     endpoints: count(4096, 'Addresses that sinks play at once; the one that was quiet longest goes first.', { min: 1 }),
-    connections: count(10_000, 'TCP connections to all of them.', { min: 1 }),
+    connections: count(4096, 'TCP connections to all of them.', { min: 1 }),
     memory: bytes(64 * 2 ** 20, 'Memory for connections, and again as much for what is said on them.'),
     idle: seconds(120, 'Time after which an address that nobody talks to is forgotten.'),
   },
@@ -141,7 +141,7 @@ const spec = {
     real_refusals: {
       kind: 'counter',
       doc: 'questions that were not asked outside, and answers that were not passed on, by why',
-      label: { name: 'reason', values: ['rate', 'tunnel', 'rebinding', 'failed'] },
+      label: { name: 'reason', values: ['stopped', 'rate', 'tunnel', 'rebinding', 'failed'] },
     },
     kept: {
       kind: 'gauge',
@@ -266,6 +266,7 @@ export class Sinks extends Element<typeof spec> {
       perClone: upstreamClone,
       perFarm: upstreamFarm,
       clock: this.services.clock,
+      killSwitch: this.services.killSwitch,
       onRefusal: (reason) => this.metrics.real_refusals[reason].add(1),
     });
   }

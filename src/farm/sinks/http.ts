@@ -102,10 +102,10 @@ export class HttpTalk implements Talk {
   }
 
   private field(request: Request, line: string): void {
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s.exec(line);
+    const [colon, name] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):/.exec(line) ?? [];
     this.header += line.length;
-    if (!match || request.fields.length === FIELDS || this.header > HEADER) this.refuse();
-    else request.fields.push([match[1]!, match[2]!]);
+    if (colon === undefined || request.fields.length === FIELDS || this.header > HEADER) this.refuse();
+    else request.fields.push([name!, line.slice(colon.length).trim()]);
   }
 
   private trailer(line: string): void {

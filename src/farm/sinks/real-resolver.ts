@@ -15,11 +15,13 @@ export interface RealResolverOptions {
   readonly perClone: number;
   readonly perFarm: number;
   readonly clock: { readonly now: number };
+  /** Stops all questions while it is on, as it stops all export. */
+  readonly killSwitch: { readonly stopped: boolean };
   onRefusal(reason: RealRefusal): void;
 }
 
 /** Why a question does not go out, or an answer does not come in. */
-export type RealRefusal = 'rate' | 'tunnel' | 'rebinding' | 'failed';
+export type RealRefusal = 'stopped' | 'rate' | 'tunnel' | 'rebinding' | 'failed';
 
 export type RealResult = readonly { readonly address: number; readonly ttl: number }[] | 'nxdomain' | 'servfail';
 
@@ -102,7 +104,7 @@ interface Asker {
  */
 export class RealResolver {
   private readonly options: RealResolverOptions;
-  private readonly resolver = new Resolver({ timeout: TIMEOUT, tries: 2 });
+  private readonly resolver = new Resolver({ timeout: TIMEOUT, tries: 1 });
   private readonly askers = new Map<number, Asker>();
   private pending = 0;
   private minute = 0;
@@ -151,7 +153,7 @@ export class RealResolver {
     const refusal = this.refusal(clone, name);
     if (refusal) {
       onRefusal(refusal);
-      done(refusal === 'rate' ? 'servfail' : 'nxdomain');
+      done(refusal === 'tunnel' ? 'nxdomain' : 'servfail');
       return;
     }
     this.pending++;
@@ -180,6 +182,7 @@ export class RealResolver {
   }
 
   private refusal(clone: number, name: string): RealRefusal | undefined {
+    if (this.options.killSwitch.stopped) return 'stopped';
     const labels = name.split('.');
     if (name.length > NAME || labels.length > LABELS || labels.some((label) => label.length > LABEL)) return 'tunnel';
     if (!labels.every((label) => /^[a-z0-9_-]+$/.test(label))) return 'tunnel';

@@ -89,18 +89,19 @@ export class SmtpTalk implements Talk {
   }
 
   private command(line: string): string {
-    const [, verb, rest] = /^([A-Za-z]*)\s*(.*?)\s*$/s.exec(line)!;
-    switch (verb!.toUpperCase()) {
+    const [verb] = /^[A-Za-z]*/.exec(line)!;
+    const rest = line.slice(verb.length).trim();
+    switch (verb.toUpperCase()) {
       case 'EHLO':
-        return this.hello(rest!, true);
+        return this.hello(rest, true);
       case 'HELO':
-        return this.hello(rest!, false);
+        return this.hello(rest, false);
       case 'AUTH':
-        return this.authenticate(rest!);
+        return this.authenticate(rest);
       case 'MAIL':
-        return this.from(rest!);
+        return this.from(rest);
       case 'RCPT':
-        return this.to(rest!);
+        return this.to(rest);
       case 'DATA':
         return this.data();
       case 'RSET':

@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t from 'tap';
+import { checkSource } from '../../../src/control/graph-file.js';
 import { Sinks } from '../../../src/elements/Sinks.js';
 import { Images } from '../../../src/farm/images.js';
 import { Universes } from '../../../src/farm/universes.js';
@@ -252,4 +256,15 @@ t.test('any segments: never an exception, and answers are for the clone alone', 
   );
   t.ok(answered > 300, 'enough happened to mean something');
   await made.engine.stop();
+});
+
+t.test('a graph in which an answer could leave is refused', async (t) => {
+  const folder = fileURLToPath(new URL('../../../../config', import.meta.url));
+  const shipped = readFileSync(join(folder, 'farm.click'), 'utf8');
+  const check = (text: string) => checkSource({ file: join(folder, 'x.click'), text }, {}).diagnostics;
+  t.same(check(shipped), []);
+  for (const output of ['answer', 'pass']) {
+    const wrong = shipped.replace(new RegExp(`sinks\\[${output}\\] +-> farm`), `sinks[${output}] -> tunnel`);
+    t.match(check(wrong), [{ message: /could leave|licen|reach/ }], output);
+  }
 });

@@ -32,6 +32,7 @@ async function bench(t: Test, addresses: string[], options: Partial<RealResolver
   t.teardown(() => server.close());
   const refusals: RealRefusal[] = [];
   const clock = { now: 1000 };
+  const killSwitch = { stopped: false };
   const resolver = new RealResolver({
     allowed: ALLOWED,
     upstream: 0x7f000001,
@@ -40,13 +41,14 @@ async function bench(t: Test, addresses: string[], options: Partial<RealResolver
     perClone: 100,
     perFarm: 1000,
     clock,
+    killSwitch,
     onRefusal: (reason) => refusals.push(reason),
     ...options,
   });
   t.teardown(() => resolver.stop());
   await resolver.start();
   const resolve = (name: string, clone = 1) => new Promise<RealResult>((done) => resolver.resolve(clone, name, done));
-  return { asked, refusals, clock, resolver, resolve };
+  return { asked, refusals, clock, killSwitch, resolver, resolve };
 }
 
 t.test('a name that is allowed is asked for, and its times are bounded', async (t) => {
@@ -111,9 +113,19 @@ t.test('questions are bounded for each clone and for all', async (t) => {
   t.ok(await ask(1));
 });
 
+t.test('while export is stopped nothing is asked', async (t) => {
+  const { resolve, refusals, asked, killSwitch } = await bench(t, ['192.0.2.1']);
+  killSwitch.stopped = true;
+  t.equal(await resolve('good.test'), 'servfail');
+  t.same([asked, refusals], [[], ['stopped']]);
+  killSwitch.stopped = false;
+  t.ok(Array.isArray(await resolve('good.test')));
+});
+
 t.test('no way to the server is said at the start', async (t) => {
   const options = { allowed: ALLOWED, port: 53, telescope: undefined, perClone: 1, perFarm: 1, clock: { now: 0 } };
-  const resolver = new RealResolver({ ...options, upstream: 0xffffffff, onRefusal() {} });
+  const killSwitch = { stopped: false };
+  const resolver = new RealResolver({ ...options, killSwitch, upstream: 0xffffffff, onRefusal() {} });
   await t.rejects(resolver.start(), { message: /^RESOLVE: no way leads to UPSTREAM 255\.255\.255\.255/ });
 });
 

@@ -8,7 +8,7 @@ import type { EngineEvent } from '../pipeline/events.js';
 import { DataPlane } from './dataplane.js';
 import { describeExport, ExportControl } from './export-control.js';
 import { exportOrders } from './export-routes.js';
-import { tellFarms } from './farms.js';
+import { tellFarms, tellTree } from './farms.js';
 import { checkSource } from './graph-file.js';
 import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
@@ -91,6 +91,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.text() }),
       '/clones': () => tellFarms(planes, 'clones'),
       '/universes': () => tellFarms(planes, 'universes'),
+      '/universes/ended': () => tellFarms(planes, 'universes', 'ended'),
+      '/universes/': (id) => tellTree(planes, id),
       '/export': () => ({ type: 'application/json', body: `${JSON.stringify(exports.state)}\n` }),
       '/healthz': () => health(planes, Date.now() / 1000, process.uptime(), exports.state),
     },

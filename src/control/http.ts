@@ -13,8 +13,8 @@ export interface Reply {
   readonly body: string;
 }
 
-/** What is answered at a path. */
-export type Routes = Readonly<Record<string, () => Reply | Promise<Reply>>>;
+/** What is answered at a path. One that ends with a slash answers for whatever name follows, and is told it. */
+export type Routes = Readonly<Record<string, (name: string) => Reply | Promise<Reply>>>;
 
 /** Who asks for something to be done, and with which words. Bodies are not read. */
 export interface Request {
@@ -74,7 +74,8 @@ export class HttpServer {
     this.server = createServer(limits, (request, response) => {
       const { path, request: asked } = read(request);
       const order = posts.get(path);
-      const route = paths.get(path);
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const route = paths.get(path) ?? paths.get(path.slice(0, path.length - name.length));
       if (order && request.method === 'POST') {
         send(response, order(asked), { connection: 'close' });
       } else if (order) {
@@ -86,7 +87,7 @@ export class HttpServer {
       } else {
         // The reason stays here: it may hold what is nobody's business.
         Promise.resolve()
-          .then(route)
+          .then(() => route(name))
           .then((reply) => send(response, reply))
           .catch(() => send(response, plain(500, 'internal error\n')));
       }

@@ -48,8 +48,18 @@ t.test('clones and universes of a running daemon', async (t) => {
     (await say('clones', 'list', '--at', url)).out,
     /^FARM .* DELTA +PSS +OVERHEAD .*\nplain +1 +1 +10\.99\.1\.2/,
   );
-  t.match((await say('universes', '--at', url)).out, /\nplain +1 +198\.51\.100\.1 +10\.99\.1\.2 +1 +1 /);
+  t.match((await say('universes', '--at', url)).out, /\nplain +1 +closed +198\.51\.100\.1 +10\.99\.1\.2 +1 +1 +1 +0 /);
   t.match(JSON.parse((await say('universes', '--at', url, '--json')).out), [{ source: '198.51.100.1', clones: 1 }]);
+  t.match(
+    (await say('universes', '1', '--at', url)).out,
+    /^universe 1, closed, begun by 198\.51\.100\.1 .*\n.*\n└─ 10\.99\.1\.2, clone 1/,
+  );
+  t.match(await say('universes', '2', '--at', url), { status: 1, err: /status 404: no universe of this number/ });
+  t.match(await say('universes', 'x', '--at', url), { status: 1, err: /expected the number of a universe, not 'x'/ });
+  const drawn = join(folder, 'tree.svg');
+  t.equal((await say('universes', '1', '--at', url, '-o', drawn)).status, 0);
+  t.match(readFileSync(drawn, 'utf8'), /<svg.*10\.99\.1\.2/s);
+  t.equal((await say('universes', '--ended', '--at', url, '--json')).out, '[]\n');
 });
 
 t.test('a daemon that is not there', async (t) => {

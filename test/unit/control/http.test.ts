@@ -13,6 +13,8 @@ t.test('addresses to listen on', async (t) => {
 t.test('a small server', async (t) => {
   const server = new HttpServer({
     '/hello': () => ({ type: 'text/plain', body: 'hello' }),
+    '/things/': (name) => ({ type: 'text/plain', body: `thing ${name}` }),
+    '/things/all': () => ({ type: 'text/plain', body: 'all' }),
     '/broken': () => {
       throw new Error('the secret of the house');
     },
@@ -28,6 +30,8 @@ t.test('a small server', async (t) => {
   t.same((await ask('/hello', 'HEAD')).body, '');
   t.equal((await ask('/hello', 'POST')).status, 405);
   t.equal((await ask('/hello/')).status, 404);
+  t.same([(await ask('/things/7')).body, (await ask('/things/all')).body], ['thing 7', 'all']);
+  for (const path of ['/things', '/things/7/8', '/hello/7', '/']) t.equal((await ask(path)).status, 404, path);
   t.equal((await ask('/../etc/passwd')).status, 404);
   t.equal((await ask('/__proto__')).status, 404);
   const broken = await ask('/broken');

@@ -343,3 +343,48 @@ t.test('clones and universes are listed as JSON lines', async (t) => {
   );
   t.match(JSON.parse(universes.read()), { universe: universe.id, source: '198.51.100.7', clones: 2, depth: 1 });
 });
+
+t.test('the causal tree of a universe is told, with what called for each clone, and after its end', async (t) => {
+  const farm = await bench(t, 'UNIVERSE_DEPTH 2, IDLE 10s, KEEP 20s');
+  const universe = farm.universes.create(ATTACKER, at('10.0.0.1'), 'open');
+  const { tree, ended, universes } = farm.element.handlers();
+  farm.send(universe, { proto: 6, dst: at('10.0.0.1'), sport: 4444, dport: 445, tcpFlags: 2 });
+  farm.run();
+  const [first] = universe.clones.values();
+  farm.pingFrom(first!, universe, '10.0.0.2');
+  farm.run();
+  farm.pingFrom(universe.clones.get(at('10.0.0.2'))!, universe, '10.0.0.3');
+  farm.send(universe, { src: at('203.0.113.9'), dst: at('10.0.0.2'), proto: 17 });
+  farm.send(universe, { src: at('203.0.113.9'), dst: at('10.0.0.1'), proto: 17 });
+  farm.run();
+  t.match(JSON.parse(tree.read(String(universe.id))), {
+    kind: 'open',
+    clones: 2,
+    ended: null,
+    tree: [
+      {
+        clone: 1,
+        parent: null,
+        ended: null,
+        cause: { source: '198.51.100.7', proto: 6, sport: 4444, dport: 445, flags: 'SYN', icmp: null, rule: null },
+      },
+      { clone: 2, parent: 1, depth: 2, cause: { source: '10.0.0.1', proto: 1, sport: null, icmp: 8 } },
+    ],
+    joined: [{ source: '203.0.113.9', target: '10.0.0.2', flows: 2 }],
+    refused: { deep: 1, aged: 0 },
+  });
+  t.match(
+    farm.events.filter(({ kind }) => kind === 'joined' || kind === 'universe'),
+    [{ universeKind: 'open' }, { kind: 'joined', source: at('203.0.113.9') }],
+  );
+  t.equal(ended.read(), '');
+  farm.wait(40);
+  t.equal(universes.read(), '');
+  t.match(JSON.parse(ended.read()), { universe: universe.id, clones: 0, made: 2, ended: String });
+  t.match(JSON.parse(tree.read(String(universe.id))).tree, [
+    { clone: 1, state: 'gone', ending: 'recycled', reason: /^kept long enough/, ended: String },
+    { clone: 2, ending: 'recycled' },
+  ]);
+  t.equal(tree.read('4711'), '');
+  t.equal(tree.read(''), '');
+});

@@ -52,7 +52,9 @@ export function treeText(universe: UniverseTree): string {
       lines.push(
         `${under}${causeText(node.cause)}${isOrphan(node) ? `; its caller, clone ${node.parent}, is forgotten` : ''}`,
       );
-      lines.push(`${under}${fateText(node)}${node.opened > 0 ? `; opened ${node.opened}` : ''}`);
+      lines.push(
+        `${under}${fateText(node)}${node.opened > 0 ? `; opened ${node.opened}` : ''}${node.score > 0 ? `; score ${node.score}` : ''}`,
+      );
       grow(children, `${indent}${last ? '   ' : '│  '}`);
     }
   };

@@ -10,7 +10,17 @@ const syn = (source: string, rule: string | null = null): CauseLine => ({
 });
 
 const clone = (id: number, parent: number | null, facts: Partial<TreeNode> = {}): TreeNode => ({
-  ...{ clone: id, address: `10.99.66.${id}`, image: 'linux', parent, depth: 1, born: 'T0', state: 'live', opened: 0 },
+  ...{
+    clone: id,
+    address: `10.99.66.${id}`,
+    image: 'linux',
+    parent,
+    depth: 1,
+    born: 'T0',
+    state: 'live',
+    opened: 0,
+    score: 0,
+  },
   ...{ cause: syn(parent === null ? '198.51.100.30' : `10.99.66.${parent}`, parent === null ? null : 'a.policy:12') },
   ...{ ended: null, ending: null, reason: null },
   ...facts,
@@ -20,9 +30,9 @@ const gone = { state: 'gone', ended: 'T1', ending: 'recycled', reason: 'idle and
 
 const universe: UniverseTree = {
   ...{ universe: 3, kind: 'open', source: '198.51.100.30', target: '10.99.66.1', born: 'T0', ended: null },
-  ...{ clones: 4, made: 7, depth: 3, influences: 1, forgotten: 1, strangers: 0 },
+  ...{ clones: 4, made: 7, depth: 3, score: 0, influences: 1, forgotten: 1, strangers: 0 },
   tree: [
-    clone(2, 1, { ...gone, opened: 2 }),
+    clone(2, 1, { ...gone, opened: 2, score: 40 }),
     clone(1, null),
     clone(3, 2),
     clone(4, 1),
@@ -42,7 +52,7 @@ t.test('a causal tree is told to people', async (t) => {
 │  │  live
 │  ├─ 10.99.66.2, clone 2, linux, born T0
 │  │  │  tcp SYN from 10.99.66.1:1024 to port 445, reflect by a.policy:12
-│  │  │  ended T1 (recycled): idle and of no interest; opened 2
+│  │  │  ended T1 (recycled): idle and of no interest; opened 2; score 40
 │  │  └─ 10.99.66.3, clone 3, linux, born T0
 │  │        tcp SYN from 10.99.66.2:1024 to port 445, reflect by a.policy:12
 │  │        live

@@ -127,33 +127,36 @@ const spec = {
     'outbox-full': 'an answer that had to wait for too many others',
   },
   metrics: {
-    taken: {
+    sink_taken: {
       kind: 'counter',
       doc: 'packets that a sink has taken',
       label: { name: 'sink', values: SINKS },
     },
-    dns_answers: {
+    sink_dns_answers: {
       kind: 'counter',
       doc: 'answers of the DNS sink, by code',
-      label: { name: 'code', values: ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimp', 'refused'] },
+      label: { name: 'code', values: ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimp'] },
     },
-    dns_excess: { kind: 'counter', doc: 'DNS questions that were not answered because the clone had asked too many' },
-    real_refusals: {
+    sink_dns_excess: {
+      kind: 'counter',
+      doc: 'DNS questions that were not answered because the clone had asked too many',
+    },
+    sink_real_refusals: {
       kind: 'counter',
       doc: 'questions that were not asked outside, and answers that were not passed on, by why',
       label: { name: 'reason', values: ['stopped', 'rate', 'tunnel', 'rebinding', 'failed'] },
     },
-    kept: {
+    sink_kept: {
       kind: 'gauge',
       doc: 'mails and requests since the start, by what became of them',
       label: { name: 'outcome', values: ['stored', 'full', 'busy', 'failed'] },
     },
-    played: {
+    sink_played: {
       kind: 'gauge',
       doc: 'addresses that sinks play, connections to them, and names that are remembered',
       label: { name: 'what', values: ['endpoints', 'connections', 'names'] },
     },
-    forgotten: {
+    sink_forgotten: {
       kind: 'gauge',
       doc: 'what was forgotten since the start because there was no room',
       label: { name: 'what', values: ['endpoints', 'names'] },
@@ -239,8 +242,8 @@ export class Sinks extends Element<typeof spec> {
       rate: config.questions,
       learnt: this.learnt,
       reporter: this.reporter,
-      onAnswer: (code) => metrics.dns_answers[code].add(1),
-      onExcess: () => metrics.dns_excess.add(1),
+      onAnswer: (code) => metrics.sink_dns_answers[code].add(1),
+      onExcess: () => metrics.sink_dns_excess.add(1),
     });
     this.endpoints = new Endpoints({
       clock,
@@ -267,7 +270,7 @@ export class Sinks extends Element<typeof spec> {
       perFarm: upstreamFarm,
       clock: this.services.clock,
       killSwitch: this.services.killSwitch,
-      onRefusal: (reason) => this.metrics.real_refusals[reason].add(1),
+      onRefusal: (reason) => this.metrics.sink_real_refusals[reason].add(1),
     });
   }
 
@@ -351,7 +354,7 @@ export class Sinks extends Element<typeof spec> {
       this.drops.protocol.add(row);
       return;
     }
-    this.metrics.taken[name].add(1);
+    this.metrics.sink_taken[name].add(1);
     this.sent++;
   }
 
@@ -394,13 +397,13 @@ export class Sinks extends Element<typeof spec> {
 
   private measure(): void {
     const { metrics, endpoints, learnt, store } = this;
-    metrics.played.endpoints.set(endpoints.size);
-    metrics.played.connections.set(endpoints.talks);
-    metrics.played.names.set(learnt.size);
-    metrics.forgotten.endpoints.set(endpoints.evicted);
-    metrics.forgotten.names.set(learnt.forgotten);
+    metrics.sink_played.endpoints.set(endpoints.size);
+    metrics.sink_played.connections.set(endpoints.talks);
+    metrics.sink_played.names.set(learnt.size);
+    metrics.sink_forgotten.endpoints.set(endpoints.evicted);
+    metrics.sink_forgotten.names.set(learnt.forgotten);
     for (const outcome of ['stored', 'full', 'busy', 'failed'] as const)
-      metrics.kept[outcome].set(store.counts[outcome]);
+      metrics.sink_kept[outcome].set(store.counts[outcome]);
   }
 
   override handlers() {

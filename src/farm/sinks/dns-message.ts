@@ -2,7 +2,7 @@
 
 export const TYPE = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, OPT: 41, ANY: 255 } as const;
 
-export const RCODE = { noerror: 0, formerr: 1, servfail: 2, nxdomain: 3, notimp: 4, refused: 5 } as const;
+export const RCODE = { noerror: 0, formerr: 1, servfail: 2, nxdomain: 3, notimp: 4 } as const;
 
 export type RcodeName = keyof typeof RCODE;
 

@@ -66,6 +66,13 @@ t.test('events in plain words', async (t) => {
     'clone 3 tried to reach 203.0.113.9/protocol 47: sink (rule policies/reflect.policy:7)',
   );
   says(
+    {
+      ...{ kind: 'sink', clone: 3, universe: 17, source: 1, target: at('203.0.113.9'), port: 80 },
+      what: 'GET http://x/\x1b[2J',
+    },
+    'clone 3 at 203.0.113.9:80, a sink: GET http://x/\\x1b[2J',
+  );
+  says(
     { kind: 'gone', clone: 3, universe: 17, address: at('10.99.3.4'), ending: 'recycled', reason: 'idle for 60 s' },
     'clone 3, which played 10.99.3.4 in universe 17, is gone: idle for 60 s',
   );

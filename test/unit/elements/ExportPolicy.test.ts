@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ExportPolicy } from '../../../src/elements/ExportPolicy.js';
 import { Images } from '../../../src/farm/images.js';
+import { LearntNames } from '../../../src/farm/names.js';
 import { type CloneRecord, Universes } from '../../../src/farm/universes.js';
 import { FLOW } from '../../../src/packet/flow.js';
 import { PROTOCOL } from '../../../src/packet/protocol.js';
@@ -75,6 +76,17 @@ const same = ({ verdict, decision }: Sent, more: Columns = {}): Columns => ({
   decision: decision!,
   flowState: FLOW.known,
   ...more,
+});
+
+t.test('a rule asks for the name that the universe was told', async (t) => {
+  const policy = bench(t, 'name "*.x.test" -> drop\nall -> reflect\n');
+  const learnt = policy.engine.services.shared(LearntNames);
+  t.equal(policy.send().output, 'reflect');
+  learnt.note(policy.universe.id, 'www.x.test', PEER);
+  t.equal(policy.send({ sport: 5 }).output, 'drop');
+  t.equal(policy.send({ sport: 6, dst: PEER + 1 }).output, 'reflect');
+  learnt.note(policy.universe.id + 1, 'www.x.test', PEER + 1);
+  t.equal(policy.send({ sport: 7, dst: PEER + 1 }).output, 'reflect', 'what another universe was told does not count');
 });
 
 t.test('a new flow is decided, the verdict is written down, and people are told', async (t) => {

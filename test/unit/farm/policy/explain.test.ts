@@ -72,3 +72,10 @@ t.test('a packet that makes no sense is refused', async (t) => {
     message: /expected TCP flags such as 'syn ack'/,
   });
 });
+
+t.test('the name that was looked up', async (t) => {
+  const named = policyOf('name "*.x.test" -> drop\nall -> reflect\n');
+  const say = (name: string) => explain(named, { ...plain, name }).map((trial) => describeTrial(trial).split('\t')[2]);
+  t.same(say('WWW.x.test'), ['yes: drop']);
+  t.same(say('y.test'), ['no, \'name "*.x.test"\' does not hold', 'yes: reflect']);
+});

@@ -1,4 +1,3 @@
-import { createSocket, type Socket } from 'node:dgram';
 import t, { type Test } from 'tap';
 import {
   AllowedNames,
@@ -7,36 +6,19 @@ import {
   type RealResolverOptions,
   type RealResult,
 } from '../../../../src/farm/sinks/real-resolver.js';
+import { loopbackDns } from './loopback-dns.js';
 
 const ALLOWED = new AllowedNames('*.good.test\ngood.test\n# no more\n', 'x.allow');
 
-/** A DNS server on loopback that has the same addresses for every name; '' means that there is no such name. */
 async function bench(t: Test, addresses: string[], options: Partial<RealResolverOptions> = {}) {
-  const asked: string[] = [];
-  const server: Socket = createSocket('udp4', (message, { port, address }) => {
-    let at = 12;
-    const labels: string[] = [];
-    for (; message[at]! > 0; at += 1 + message[at]!)
-      labels.push(message.toString('latin1', at + 1, at + 1 + message[at]!));
-    asked.push(labels.join('.').toLowerCase());
-    const head = Buffer.from(message.subarray(0, 12));
-    head.writeUInt16BE(addresses.length > 0 ? 0x8180 : 0x8183, 2);
-    head.writeUInt16BE(addresses.length, 6);
-    head.writeUInt16BE(0, 10);
-    const records = addresses.map((text) =>
-      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 1, 0x51, 0x80, 0, 4, ...text.split('.').map(Number)]),
-    );
-    server.send(Buffer.concat([head, message.subarray(12, at + 5), ...records]), port, address);
-  });
-  await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
-  t.teardown(() => server.close());
+  const { asked, port } = await loopbackDns(t, addresses);
   const refusals: RealRefusal[] = [];
   const clock = { now: 1000 };
   const killSwitch = { stopped: false };
   const resolver = new RealResolver({
     allowed: ALLOWED,
     upstream: 0x7f000001,
-    port: server.address().port,
+    port,
     telescope: { address: 0xcb007100, length: 24 },
     perClone: 100,
     perFarm: 1000,

@@ -13,8 +13,9 @@ import { gre } from './suites/gre.js';
 import { guest } from './suites/guest.js';
 import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
+import { stop } from './suites/stop.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, stop];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

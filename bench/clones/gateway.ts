@@ -87,6 +87,11 @@ export class Gateway {
     return new Gateway(child.pid, metrics, stop);
   }
 
+  /** Where its control plane is. */
+  get url(): string {
+    return new URL('/', this.metrics).href;
+  }
+
   /** The sum of a metric's samples whose labels match. */
   async metric(name: string, labels = /./): Promise<number> {
     const text = await (await fetch(this.metrics)).text();

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
 import { Failure } from './failure.js';
 
 export interface ListenAddress {
@@ -110,9 +111,29 @@ export class HttpServer {
       });
       this.server.listen(port, host, () => {
         const { address, port: real } = this.server.address() as AddressInfo;
+        this.warmUp();
         resolve({ host: address, port: real });
       });
     });
+  }
+
+  /**
+   * Lets Node.js load and compile what answers a request, so that the first one, which may be a stop, does not wait for
+   * that. No socket is needed: a request that leads nowhere comes by a stream in memory.
+   */
+  private warmUp(): void {
+    const connection = new Duplex({
+      read() {},
+      write(_chunk, _encoding, done) {
+        done();
+      },
+      final(done) {
+        done();
+        connection.destroy();
+      },
+    });
+    this.server.emit('connection', connection);
+    connection.push('POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   }
 
   close(): Promise<void> {

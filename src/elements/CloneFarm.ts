@@ -81,6 +81,7 @@ const spec = {
   drops: {
     gone: 'the clone that sent it is gone',
     universe: 'its universe is gone',
+    elsewhere: 'a clone of another farm plays its destination',
     unbound: 'it belongs to a flow whose clone is gone',
     full: 'as many clones as may exist are busy',
     crowded: 'its universe has as many clones as one may have',
@@ -241,7 +242,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       const universe = clones.universes.get(packets.universe[row]!);
       if (universe && universe.kind !== 'closed') this.notice(universe, row);
       const clone = universe?.clones.get(packets.dst[row]!) ?? this.bind(row);
-      if (clone && isUp(clone)) this.deliver(clone, row);
+      if (clone && clone.farm !== clones) this.drops.elsewhere.add(row);
+      else if (clone && isUp(clone)) this.deliver(clone, row);
       else if (clone) this.wait(clone, row);
     }
     this.sent += this.inbound.flush();

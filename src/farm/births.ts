@@ -52,7 +52,7 @@ export class Births {
     const { universes } = clones;
     const id = packets.universe[row]!;
     const existing = universes.get(id);
-    const parent = clones.get(packets.clone[row]!);
+    const parent = clones.anywhere(packets.clone[row]!);
     const image = packets.image[row]!;
     // What belongs to a flow that is known brings no image.
     if (image === 0) return this.drop(existing ? drops.unbound : drops.universe, row);

@@ -3,10 +3,10 @@ import type { Services } from '../pipeline/element.js';
 import type { CloneBackend, Identity } from './backend.js';
 import { nodeOf } from './capture.js';
 import type { Cause } from './cause.js';
-import { Ids } from './ids.js';
 import { Images } from './images.js';
 import type { Evidence } from './monitor/evidence.js';
 import type { Recording } from './recording.js';
+import { Roster } from './roster.js';
 import { type CloneRecord, type Universe, Universes } from './universes.js';
 import { cloneMac } from './wire.js';
 
@@ -42,8 +42,7 @@ export class Clones {
   private readonly images: Images;
   private readonly options: ClonesOptions;
   private readonly records = new Map<number, CloneRecord>();
-  private readonly ids: Ids;
-  private readonly isKnown = (id: number): boolean => this.records.has(id);
+  private readonly roster: Roster;
 
   constructor(services: Services, backend: CloneBackend, options: ClonesOptions) {
     this.services = services;
@@ -51,11 +50,17 @@ export class Clones {
     this.images = services.shared(Images);
     this.backend = backend;
     this.options = options;
-    this.ids = new Ids(services.clock);
+    this.roster = services.shared(Roster);
   }
 
+  /** A clone of this farm. */
   get(id: number): CloneRecord | undefined {
     return this.records.get(id);
+  }
+
+  /** The clone that has sent a packet: a universe may have clones in several farms. */
+  anywhere(id: number): CloneRecord | undefined {
+    return this.roster.get(id);
   }
 
   [Symbol.iterator](): IterableIterator<CloneRecord> {
@@ -83,13 +88,14 @@ export class Clones {
     parent: CloneRecord | undefined,
     cause: Cause,
   ): CloneRecord | undefined {
-    const id = this.ids.next(this.isKnown);
+    const id = this.roster.next();
     if (id === 0) return undefined;
     const { now } = this.services.clock;
     const { backend, options } = this;
     const recording = options.record();
     const clone: CloneRecord = {
       id,
+      farm: this,
       universe,
       address,
       inside: backend.insideAddress(image) ?? address,
@@ -120,6 +126,7 @@ export class Clones {
     if (parent) parent.called++;
     this.universes.occupy(universe, address);
     this.records.set(id, clone);
+    this.roster.add(clone);
     backend.request(id, image, this.identity(clone));
     return clone;
   }
@@ -133,7 +140,7 @@ export class Clones {
   /** Takes a clone out of the world, and ends its universe if it was the last one in it. Its address is free at once. */
   end(clone: CloneRecord, ending: Ending, reason: string): void {
     if (!this.records.delete(clone.id)) return;
-    this.ids.release(clone.id);
+    this.roster.remove(clone);
     const { universe } = clone;
     universe.clones.delete(clone.address);
     this.universes.vacate(universe, clone.address);

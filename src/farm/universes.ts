@@ -16,6 +16,8 @@ export type CloneState = 'binding' | 'live' | 'quiet' | 'captured' | 'gone';
 /** One running (or starting) machine, and why it exists. */
 export interface CloneRecord {
   readonly id: number;
+  /** The farm that its wire leads to. */
+  readonly farm: object;
   readonly universe: Universe;
   /** The address that the world knows it by. */
   readonly address: number;

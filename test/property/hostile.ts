@@ -34,6 +34,8 @@ export class HostileBackend implements CloneBackend {
   /** How clones are made to hold still. */
   onHold: (puppet: Puppet) => Promise<Captive> = async () => ({ release() {} });
   onDeliver = (_puppet: Puppet, _packet: Buffer) => {};
+  onBirth = (_puppet: Puppet, _image: number) => {};
+  onEnd = (_id: number) => {};
   private readonly universeOf: (id: number) => number;
   private readonly births: number[] = [];
   private readonly frames: { id: number; frame: Uint8Array }[] = [];
@@ -47,9 +49,15 @@ export class HostileBackend implements CloneBackend {
     this.listener = listener;
   }
 
-  request(id: number, _image: number, { address }: Identity): void {
-    this.puppets.set(id, { id, address, universe: this.universeOf(id), alive: false });
+  request(id: number, image: number, { address }: Identity): void {
+    const puppet = { id, address, universe: this.universeOf(id), alive: false };
+    this.puppets.set(id, puppet);
     this.births.push(id);
+    this.onBirth(puppet, image);
+  }
+
+  owns(puppet: Puppet): boolean {
+    return this.puppets.get(puppet.id) === puppet;
   }
 
   get alive(): Puppet[] {
@@ -114,6 +122,7 @@ export class HostileBackend implements CloneBackend {
 
   hold(id: number): Promise<Captive> {
     const puppet = this.puppets.get(id)!;
+    if (puppet.alive) this.onEnd(id);
     puppet.alive = false;
     return this.onHold(puppet);
   }
@@ -123,7 +132,11 @@ export class HostileBackend implements CloneBackend {
   }
 
   destroy(id: number): void {
+    const puppet = this.puppets.get(id);
+    if (!puppet) return;
+    puppet.alive = false;
     this.puppets.delete(id);
+    this.onEnd(id);
   }
 
   async stop(): Promise<void> {}

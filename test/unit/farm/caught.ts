@@ -53,6 +53,7 @@ export function chain(...addresses: string[]): Universe {
       active: NOW - 1,
       opened: 1,
       called: 0,
+      farm: {},
     };
     universe.clones.set(address, clone);
     universe.depth = i + 1;

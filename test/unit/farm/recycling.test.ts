@@ -30,7 +30,7 @@ function clone(id: number, facts: Partial<CloneRecord> = {}): CloneRecord {
     born: 0,
     cause: { source: 1, proto: 6, sport: 1, dport: 2, tcpFlags: 2, licence: undefined },
   };
-  return { ...base, state: 'live', active: 0, opened: 0, called: 0, ...facts };
+  return { ...base, farm: {}, state: 'live', active: 0, opened: 0, called: 0, ...facts };
 }
 
 const dull = () => undefined;

@@ -62,7 +62,7 @@ export function watched({ rules = shippedRules(), fingerprints = 1000, ...rest }
       const id = ++last;
       const clone: CloneRecord = {
         ...{ id, universe: of, address: 0x0a630000 + id, inside: 0, image: 0, mac: new Uint8Array(6) },
-        ...{ parent: undefined, depth: 1, born: 0, state: 'live', active: 0, opened: 0, called: 0 },
+        ...{ parent: undefined, depth: 1, born: 0, state: 'live', active: 0, opened: 0, called: 0, farm: {} },
         cause: { source: 1, proto: 6, sport: 1, dport: 80, tcpFlags: 2, licence: undefined },
         evidence: monitor.begin(0),
       };

@@ -150,8 +150,12 @@ export class Ways {
         return standing.licensed ? standing : spoilt(standing, `${name} puts another header before it`);
       case 'unwraps':
         return spoilt(standing, `${name} takes out of it what nobody has judged`);
-      case 'copies':
-        return output === 0 ? standing : { ...spoilt(standing, `${name} may have copied it`), own: standing.own };
+      case 'copies': {
+        // The first output gets the packets themselves. A copy has all that they have, but is not what was licensed.
+        const why = `${name} may have copied it`;
+        const { own, read } = standing;
+        return output === 0 ? standing : { ...spoilt(standing, why), own, read };
+      }
     }
     if (typeof spec?.effect === 'object') return this.track(arrival, spec, output, doubts);
     if (spec?.decoupled !== true) return standing;

@@ -22,7 +22,7 @@ function list(names: readonly string[]): string {
 const facts = {
   opened: { doc: 'flows that it began', value: ({ opened }) => opened },
   destinations: {
-    doc: 'addresses that it began flows to, counted up to 256',
+    doc: 'addresses that it began flows to, counted up to 64',
     value: ({ destinations }) => destinations,
   },
   children: { doc: 'clones that were made because it called them', value: ({ children }) => children },

@@ -67,6 +67,7 @@ t.test('what is wrong is said with its place, all of it in one go', async (t) =>
     ['interesting at 5', /^my.rules:2:1: 'interesting' is given twice$/],
     ['interesting at 70\nmalicious at 60', /^my.rules:2:14: what is malicious is of interest/],
     ['payload 4', /^my.rules:1:9: expected how many bytes make a fingerprint, a number from 8 to 1024, not '4'$/],
+    ['common ""', /^my.rules:1:8: every payload begins with nothing$/],
     ['common SSH', /^my.rules:1:8: expected how payloads begin that anybody sends in "quotes"$/],
   ];
   for (const [text, message] of one) t.match(wrong(`${text}${ENDS}`)[0], message, text);

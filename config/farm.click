@@ -29,10 +29,11 @@ bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND $BACKEND, MEMORY 2G, CAP $CAP, IDLE $IDLE, KEEP $KEEP);
 export   :: ExportPolicy(POLICY $POLICY);
 sinks    :: Sinks(ZONE $ZONE, UNKNOWN $UNKNOWN);
+rewriter :: Rewriter;
 
 // From the Internet to a clone.
 tunnel -> CheckIPHeader -> ours -> ClampMSS -> [outside] flows;
-flows[known] -> farm;                                // belongs to a flow that is open
+flows[known] -> [back] rewriter[back] -> farm;       // belongs to a flow that is open
 flows[new]   -> scans -> universe -> bind -> farm;   // may open one: SYN, UDP, ICMP echo
 flows[stray] -> Counter -> Discard;                  // backscatter and other packets that can open nothing
 scans[scan]  -> Discard;
@@ -40,9 +41,9 @@ scans[scan]  -> Discard;
 // From a clone: to whoever contacted it, or to another clone, or a sink, that plays the target.
 farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
-export[forward]  -> ClampMSS -> tunnel;
-export[reflect]  -> Reflector -> bind;
+export[forward]  -> [forward] rewriter[forward] -> ClampMSS -> tunnel;
+export[reflect]  -> [reflect] rewriter[reflect] -> Reflector -> bind;
 export[redirect] -> sinks;
-sinks[pass]      -> farm;
+sinks[pass]      -> [redirect] rewriter[redirect] -> farm;
 sinks[answer]    -> farm;
 export[drop]     -> Discard;

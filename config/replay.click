@@ -17,18 +17,19 @@ bind     :: Dispatcher(MAP $MAP);
 farm     :: CloneFarm(BACKEND simulated, MEMORY 2G);
 export   :: ExportPolicy(POLICY $POLICY);
 sinks    :: Sinks(ZONE $ZONE, UNKNOWN $UNKNOWN);
+rewriter :: Rewriter;
 
 FromDump($IN) -> GreDecap -> CheckIPHeader -> ClampMSS -> [outside] flows;
-flows[known] -> farm;
+flows[known] -> [back] rewriter[back] -> farm;
 flows[new]   -> scans -> universe -> bind -> farm;
 flows[stray] -> Counter -> Discard;
 scans[scan]  -> Discard;
 
 farm -> CheckIPHeader -> [inside] flows;
 flows[inside] -> export;
-export[forward]  -> ClampMSS -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
-export[reflect]  -> Reflector -> bind;
+export[forward]  -> [forward] rewriter[forward] -> ClampMSS -> GreEncap(SRC $LOCAL, DST $ROUTER) -> ToDump($OUT);
+export[reflect]  -> [reflect] rewriter[reflect] -> Reflector -> bind;
 export[redirect] -> sinks;
-sinks[pass]      -> farm;
+sinks[pass]      -> [redirect] rewriter[redirect] -> farm;
 sinks[answer]    -> farm;
 export[drop]     -> Discard;

@@ -30,6 +30,7 @@ import { Print } from './Print.js';
 import { Queue } from './Queue.js';
 import { RandomSample } from './RandomSample.js';
 import { Reflector } from './Reflector.js';
+import { Rewriter } from './Rewriter.js';
 import { RoundRobinSwitch } from './RoundRobinSwitch.js';
 import { ScanFilter } from './ScanFilter.js';
 import { Script } from './Script.js';
@@ -72,6 +73,7 @@ const classes: readonly ElementClass[] = [
   Queue,
   RandomSample,
   Reflector,
+  Rewriter,
   RoundRobinSwitch,
   ScanFilter,
   Script,

@@ -1,3 +1,4 @@
+import { Exit } from '../../src/farm/policy/exit.js';
 import { OTHER_IMAGE } from '../../src/farm/policy/facts.js';
 import { Judge, PolicyNumbers } from '../../src/farm/policy/judge.js';
 import { Policy, readPolicy } from '../../src/farm/policy/policy.js';
@@ -6,6 +7,7 @@ import { Batch } from '../../src/packet/batch.js';
 import { BATCH } from '../../src/packet/columns.js';
 import { FLOW } from '../../src/packet/flow.js';
 import { Packets } from '../../src/packet/packets.js';
+import { VERDICT } from '../../src/packet/verdict.js';
 import { type Bench, batchTime, interleave, type Suite } from '../suite.js';
 
 const BATCHES = 1000;
@@ -62,9 +64,11 @@ function measure({ policy, flowState, fresh }: Case): number {
   const packets = new Packets();
   const batch = new Batch();
   const seed = new Uint8Array(16);
+  const exit = new Exit(packets, policy.ceiling);
   const judge = new Judge(policy, {
     rewrites: new Rewrites(),
     packets,
+    exit,
     seed,
     numbers: new PolicyNumbers(),
     decisions: 4096,
@@ -98,6 +102,7 @@ function measure({ policy, flowState, fresh }: Case): number {
       const row = batch.rows[i]!;
       if (judge.isDecided(row)) judge.meter(row, now);
       else judge.decide(row, sender, now, owner);
+      if (packets.verdict[row] === VERDICT.forward) exit.refusal(row);
     }
   };
   for (let i = 0; i < BATCH; i++) batch.add(packets.take());

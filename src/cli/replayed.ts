@@ -1,4 +1,4 @@
-import { DEFAULT_RULE, type Policy } from '../farm/policy/policy.js';
+import { DEFAULT_RULE, MAIL_RULE, type Policy } from '../farm/policy/policy.js';
 import type { Replay } from '../farm/policy/replay.js';
 import { tableText } from './text-table.js';
 
@@ -7,7 +7,8 @@ const SHOWN = 20;
 
 /** What a policy did with a capture, for people. */
 export function describeReplay(policy: Policy, { rules, left, total }: Replay): string {
-  const decided = [...policy.rules, DEFAULT_RULE].flatMap((rule) => {
+  const first = rules.has(MAIL_RULE) ? [MAIL_RULE] : [];
+  const decided = [...first, ...policy.rules, DEFAULT_RULE].flatMap((rule) => {
     const byVerdict = [...(rules.get(rule) ?? [])];
     if (byVerdict.length === 0) return [[rule.place, rule.match, rule.action.verdict, '0', '0', '0']];
     return byVerdict.map(([verdict, { flows, packets, bytes }]) =>
@@ -20,6 +21,9 @@ export function describeReplay(policy: Policy, { rules, left, total }: Replay): 
     '\n',
     `${total.left.packets} packets, ${total.left.bytes} bytes would have left, of ${total.left.flows} flows`,
     `; ${total.quota} flows and packets were over a quota\n`,
+    total.refused > 0
+      ? `${total.refused} packets would not have left for what else they are, such as IP options\n`
+      : '',
     tableText(
       shown.map(([flow, { packets, bytes }]) => [`  ${flow}`, String(packets), String(bytes)]),
       [1, 2],

@@ -2,9 +2,11 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
 import { LearntNames } from '../farm/names.js';
 import { Claims } from '../farm/policy/claims.js';
-import { type Decision, describeDecision } from '../farm/policy/decisions.js';
+import { type Decision, describeDecision, describeFlow, flowEnds } from '../farm/policy/decisions.js';
+import { Exit, REFUSALS } from '../farm/policy/exit.js';
 import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
+import { ceilingInForce, type Mail, wrongAfter, wrongWith } from '../farm/policy/in-force.js';
 import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
 import { Policy, readPolicy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
@@ -12,12 +14,11 @@ import { Rewrites } from '../farm/policy/rewrites.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
 import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
-import { FLOW } from '../packet/flow.js';
 import { VERDICT } from '../packet/verdict.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
-import { count, fileValue } from '../pipeline/values.js';
+import { choice, count, fileValue } from '../pipeline/values.js';
 
 const spec = {
   summary: 'decides what becomes of each flow that a clone sends packets of',
@@ -32,14 +33,19 @@ const spec = {
     policy: fileValue('export policy', 'Ordered rules: match -> verdict. See docs/policy.md.', {
       read: (text, file) => new Policy(text, file),
     }),
+    mail: choice(
+      ['deny', 'allow'],
+      'deny',
+      'Whether mail may leave, which is TCP to port 25, if the ceiling of the policy names that port.',
+    ),
     decisions: count(4096, 'Decisions that are remembered for those who ask later.', { min: 1, max: 1 << 16 }),
     destinations: count(1 << 18, 'Outside addresses that quotas count for at once.', { min: 1, max: 1 << 24 }),
     rate: count(100_000, 'Most packets that may leave in a second. One more, and export is stopped.', { min: 1 }),
   },
   drops: {
     universe: 'its universe is gone',
-    collision: 'another universe has the same flow open towards the outside',
-    options: 'it may leave but for its IP options, of which a source route would lead it elsewhere',
+    ...REFUSALS,
+    fragment: 'a later fragment of a flow about which nothing is decided now',
     quota: 'its flow goes on, but has used up its packets or bytes for now',
     stopped: 'it may leave, but export is stopped, and a person has not lifted that yet',
     failed: 'policy could not be evaluated for it; export is stopped',
@@ -54,6 +60,10 @@ const spec = {
       kind: 'counter',
       doc: 'flows and packets that were over a quota, by what it counts',
       label: { name: 'measure', values: ['flows', 'destinations', 'packets', 'bytes'] },
+    },
+    ceiling_breaches: {
+      kind: 'counter',
+      doc: 'packets that were about to leave though the ceiling does not allow it, which should never be',
     },
     policies_refused: { kind: 'counter', doc: 'policies that were to be put into force and had errors' },
     counted: {
@@ -77,6 +87,7 @@ const spec = {
       write: 'stops export, for the reason written; only `potemkin allow-export` lifts that',
     },
   },
+  validate: ({ policy, mail }) => wrongWith(policy as Policy, mail as Mail),
   containment: { role: 'guard', licenses: 'forward' },
 } as const satisfies Spec;
 
@@ -115,6 +126,7 @@ export class ExportPolicy extends Element<typeof spec> {
   private readonly universes: Universes;
   private readonly images: Images;
   private readonly learnt: LearntNames;
+  private readonly exit: Exit;
   private readonly judge: Judge;
   private readonly claims: Claims;
   private readonly rate: ExportRate;
@@ -125,15 +137,17 @@ export class ExportPolicy extends Element<typeof spec> {
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { policy, decisions, destinations } = this.config;
+    const { policy, mail, decisions, destinations } = this.config;
     this.rate = new ExportRate(this.config.rate);
     this.claims = this.services.shared(Claims);
     this.universes = this.services.shared(Universes);
     this.images = this.services.shared(Images);
     this.learnt = this.services.shared(LearntNames);
     for (const name of policy.images) this.images.want(name);
+    this.exit = new Exit(this.packets, ceilingInForce(policy, mail));
     this.judge = new Judge(policy, {
       packets: this.packets,
+      exit: this.exit,
       seed: seedBytes(this.services.seed, this.name),
       decisions,
       destinations,
@@ -168,6 +182,7 @@ export class ExportPolicy extends Element<typeof spec> {
         continue;
       }
       this.send(row, now);
+      judge.release(row);
     }
   }
 
@@ -184,8 +199,14 @@ export class ExportPolicy extends Element<typeof spec> {
     return !outcome?.passing;
   }
 
-  /** Lets a row leave, unless export is stopped. */
+  /** Lets a row leave, unless the ceiling is in the way or export is stopped. */
   private forward(row: number, now: number): void {
+    const refusal = this.exit.refusal(row) ?? (this.mayHave(row) ? undefined : 'collision');
+    if (refusal !== undefined) {
+      if (refusal === 'ceiling') this.breach(row);
+      this.drops[refusal].add(row);
+      return;
+    }
     if (!this.stopped && this.rate.exceeds(now)) this.cut(`more than ${this.rate.most} packets left in a second`);
     if (this.stopped) this.drops.stopped.add(row);
     else this.out.forward.add(row);
@@ -202,10 +223,7 @@ export class ExportPolicy extends Element<typeof spec> {
     packets.rewrite[row] = this.judge.rewriteOf(row);
     switch (packets.verdict[row]) {
       case VERDICT.forward:
-        // The flow table saw the other universe's flow, so this one was never known to the outside.
-        if (packets.flowState[row]! & FLOW.collides || !this.mayHave(row)) this.drops.collision.add(row);
-        else if (packets.ipHeader[row]! > 20) this.drops.options.add(row);
-        else this.forward(row, now);
+        this.forward(row, now);
         break;
       case VERDICT.reflect:
         this.out.reflect.add(row);
@@ -229,10 +247,21 @@ export class ExportPolicy extends Element<typeof spec> {
     return isReply(this.packets.flowState[row]!) || !this.judge.isFresh(row) || this.claims.take(row);
   }
 
+  /** A packet was about to leave that the proof says no rule lets out: what judges here is not to be trusted any more. */
+  private breach(row: number): void {
+    this.metrics.ceiling_breaches.add(1);
+    const { packets } = this;
+    this.cut(`about to leave though the ceiling does not allow it: ${describeFlow(flowEnds(packets, row))}`);
+  }
+
   /** Writes what policy decides into the row. False if the row has ended. */
   private decide(row: number, now: number): boolean {
     const { packets, judge } = this;
     const { policy } = judge;
+    if (judge.isPart(row)) {
+      this.drops.fragment.add(row);
+      return false;
+    }
     const universe = this.universes.get(packets.universe[row]!);
     if (!universe) {
       this.drops.universe.add(row);
@@ -313,6 +342,10 @@ export class ExportPolicy extends Element<typeof spec> {
           `${file}: there is no sink '${strange}', nor clones of such an image; a graph names its images when it starts`,
         );
       this.requireRewriter(read);
+      const { policy: first, mail } = this.config;
+      const wrong = wrongAfter(read, first, mail);
+      if (wrong !== undefined) throw new Error(wrong);
+      this.exit.install(ceilingInForce(read, mail));
       this.judge.install(read);
       this.counts.clear();
     } catch (error) {

@@ -135,7 +135,7 @@ t.test('honeywall.policy: the quotas of the Honeywall, in an hour of fake time',
   const seen = events.length;
   t.equal(opens(), 'reflect', 'the 21st is reflected');
   const [event] = events.slice(seen).filter(({ kind }) => kind === 'verdict');
-  t.match(event, { verdict: 'reflect', quota: 'tcp 20/hour per clone: 20 of 20 used', rule: /honeywall\.policy:24$/ });
+  t.match(event, { verdict: 'reflect', quota: 'tcp 20/hour per clone: 20 of 20 used', rule: /honeywall\.policy:34$/ });
   t.same(
     times(30, () => opens({ proto: 17, dport: 1434 })),
     { forward: 20, reflect: 10 },

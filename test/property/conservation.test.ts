@@ -14,7 +14,7 @@ interface Case extends RigOptions {
 
 const folder = t.testdir({
   'a.map': '10.0.0.0/8 linux\n10.99.0.1 windows\n',
-  'a.policy': 'tcp and dst port 80 -> forward\ntcp -> reflect\nudp -> redirect dns\n',
+  'a.policy': 'ceiling { tcp }\ntcp and dst port 80 -> forward\ntcp -> reflect\nudp -> redirect dns\n',
 });
 
 /** How to make elements that cannot be made without being told how, and in which ways to try others. */

@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../../control/failure.js';
+import { forwards } from '../../farm/policy/actions.js';
+import { describeCeiling } from '../../farm/policy/ceiling.js';
 import { describeOutcome, describeTrial, explain, type Question } from '../../farm/policy/explain.js';
-import { type Policy, PolicyError, readPolicy } from '../../farm/policy/policy.js';
+import { type Ceiling, type Policy, PolicyError, readPolicy } from '../../farm/policy/policy.js';
 import { quoted } from '../../farm/policy/quoted.js';
 import { Replayer } from '../../farm/policy/replay.js';
 import { UNIVERSE_KINDS, type UniverseKind } from '../../farm/universes.js';
@@ -17,6 +19,12 @@ function load(file: string): Policy {
     if (error instanceof PolicyError) throw new Failure(error.message);
     throw error;
   }
+}
+
+function printCeiling(ceiling: Ceiling): void {
+  const { place } = ceiling;
+  console.log(`what may ever leave${place === 'default' ? '' : `, by ${place}`}:`);
+  for (const line of describeCeiling(ceiling)) console.log(`  ${line}`);
 }
 
 function wholeNumber(text: string): number {
@@ -51,10 +59,11 @@ function check(): Command {
     .argument('<file>', 'a policy')
     .addHelpText('after', '\nExample:\n  potemkin policy check config/policies/honeywall.policy')
     .action((file: string) => {
-      const { rules, sets, warnings } = load(file);
+      const { rules, sets, warnings, ceiling } = load(file);
       for (const warning of warnings) console.error(`${warning} (warning)`);
       const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
       console.log(`${file}: ${count(rules.length, 'rule')}, ${count(sets, 'named set')}, nothing wrong`);
+      printCeiling(ceiling);
     });
 }
 
@@ -104,7 +113,11 @@ Examples:
         throw new Failure(`--packet: ${(error as Error).message}`);
       }
       process.stdout.write(tableText(trials.map((trial) => describeTrial(trial).split('\t'))));
-      console.log(['', ...describeOutcome(trials.at(-1)!.rule.action)].join('\n'));
+      const { action } = trials.at(-1)!.rule;
+      console.log(['', ...describeOutcome(action)].join('\n'));
+      if (!forwards(action)) return;
+      console.log();
+      printCeiling(policy.ceiling);
     });
 }
 

@@ -66,6 +66,10 @@ function read(words: readonly Word[], first: number, end: number, depth: number)
   return { verdict, image, rewrite, limits, otherwise: read(words, then + 1, end, depth + 1) };
 }
 
+/** Whether something can leave by it. */
+export const forwards = ({ verdict, otherwise }: Action): boolean =>
+  verdict === 'forward' || (otherwise !== undefined && forwards(otherwise));
+
 /** The verdict without its limits. */
 export function describeVerdict({ verdict, image, rewrite }: Action): string {
   const told = image === undefined ? verdict : `${verdict} ${image}`;

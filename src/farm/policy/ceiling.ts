@@ -90,3 +90,10 @@ export function withoutMail(ceiling: Ceiling): Ceiling {
   );
   return { ...ceiling, boxes, mail: false };
 }
+
+/** A ceiling for people, a line each. */
+export function describeCeiling({ entries, mail }: Ceiling): string[] {
+  if (entries.length === 0) return ['nothing'];
+  const said = entries.map((entry) => (entry === 'reply' ? 'reply: answers to whoever contacted a clone' : entry));
+  return [...said, ...(mail ? [] : [`nothing of it to TCP port ${MAIL}`])];
+}

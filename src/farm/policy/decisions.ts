@@ -123,6 +123,12 @@ export class Decisions {
   }
 }
 
+/** What the flow of a row is between. */
+export function flowEnds(packets: Packets, row: number): FlowEnds {
+  const [proto, src, dst] = [packets.proto[row]!, packets.src[row]!, packets.dst[row]!];
+  return { proto, src, sport: packets.sport[row]!, dst, dport: packets.dport[row]! };
+}
+
 /** `tcp 10.99.1.2:4444 > 198.51.100.7:25` */
 export function describeFlow({ proto, src, sport, dst, dport }: FlowEnds): string {
   const name = CLASSES[protocolClass(proto)]!;

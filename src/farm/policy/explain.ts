@@ -4,8 +4,9 @@ import { matches, program } from '../../packet/pattern/interpret.js';
 import type { Node } from '../../packet/pattern/syntax.js';
 import type { UniverseKind } from '../universes.js';
 import { type Action, describeAction, describeVerdict } from './actions.js';
+import { Exit } from './exit.js';
 import { loadFacts, makeFacts } from './facts.js';
-import { DEFAULT_RULE, type Policy, type Rule } from './policy.js';
+import { DEFAULT_RULE, MAIL_RULE, type Policy, type Rule } from './policy.js';
 import { makePacket } from './question.js';
 
 /** A packet of a clone that somebody asks about, and what is known beside it. */
@@ -54,6 +55,7 @@ export function explain(policy: Policy, question: Question): Trial[] {
     names: policy.namesOf(question.name === undefined ? [] : [question.name.toLowerCase()]),
   });
   const holds = (tree: Node) => matches(program({ tree }), facts, packets, row);
+  if (new Exit(packets, policy.ceiling).isMailReply(row)) return [{ rule: MAIL_RULE, why: undefined }];
   const trials: Trial[] = [];
   for (const rule of [...policy.rules, DEFAULT_RULE]) {
     const why = holds(rule.tree) ? undefined : reason(rule.tree, rule.words, holds, false);

@@ -1,9 +1,11 @@
 import type { Batch } from '../../packet/batch.js';
 import { ROWS } from '../../packet/columns.js';
+import { FLOW } from '../../packet/flow.js';
 import type { Packets } from '../../packet/packets.js';
 import { VERDICT } from '../../packet/verdict.js';
 import { Counters } from './counters.js';
 import { Decisions, Readings } from './decisions.js';
+import type { Exit } from './exit.js';
 import { isReply, loadFacts, makeFacts, type Sender } from './facts.js';
 import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
@@ -46,6 +48,7 @@ export class PolicyNumbers {
 export interface JudgeOptions {
   readonly packets: Packets;
   readonly numbers: PolicyNumbers;
+  readonly exit: Exit;
   readonly rewrites: Rewrites;
   /** 16 bytes that make hashes unpredictable. */
   readonly seed: Uint8Array;
@@ -61,7 +64,7 @@ export interface Outcome {
   step: Step;
   /** The packet is over a limit of packets or bytes, and the flow goes on as it was: the packet alone is dropped. */
   passing: boolean;
-  /** Whether the flow had not been decided before. */
+  /** Whether it is about a flow, and that one had not been decided before. */
   first: boolean;
   /** The limit that was reached, if one was; how much of it was used; and whether that is news: once a window. */
   over: Meter | undefined;
@@ -83,6 +86,7 @@ export class Judge {
   policy!: Policy;
   private readonly packets: Packets;
   private readonly numbers: PolicyNumbers;
+  private readonly exit: Exit;
   private readonly rewrites: Rewrites;
   private readonly counters: Counters;
   private readonly facts = makeFacts();
@@ -96,9 +100,12 @@ export class Judge {
   /** Decisions of this turn by flow; the flow table does not know them yet. */
   private readonly fresh = new Map<number, number>();
   private readonly outcome: Outcome;
+  /** The row that is decided alone now, and what held for its flow. */
+  private readonly lent = { row: -1, verdict: 0, decision: 0 };
 
-  constructor(policy: Policy, { packets, numbers, rewrites, seed, decisions, destinations }: JudgeOptions) {
+  constructor(policy: Policy, { packets, numbers, exit, rewrites, seed, decisions, destinations }: JudgeOptions) {
     this.packets = packets;
+    this.exit = exit;
     this.numbers = numbers;
     this.rewrites = rewrites;
     this.decisions = new Decisions(decisions);
@@ -138,11 +145,27 @@ export class Judge {
   private holding(row: number): Step | undefined {
     const { policy, packets } = this;
     const decision = packets.decision[row]!;
-    if (decision >>> POLICY_AT !== this.number || packets.verdict[row] === VERDICT.undecided) return undefined;
+    const verdict = packets.verdict[row]!;
+    if (decision >>> POLICY_AT !== this.number || verdict === VERDICT.undecided) return undefined;
+    if (verdict === VERDICT.forward && this.isAlone(row)) return undefined;
     if (decision & EARLY && this.hasPayload(row)) return undefined;
     if (policy.ages.length > 0 && policy.ageClass(packets.age[row]!) !== ((decision >>> AGE_AT) & AGE_MASK))
       return undefined;
     return this.steps.all[decision & STEP_MASK];
+  }
+
+  /**
+   * Whether a packet says nothing of its flow: an ICMP error about it has another protocol, and what another clone answers goes
+   * another way. By itself each is decided, so that nothing leaves but what the rules say of that very packet.
+   */
+  private isAlone(row: number): boolean {
+    const state = this.packets.flowState[row]!;
+    return (state & FLOW.error) !== 0 || (state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply;
+  }
+
+  /** Whether nothing can be decided by a packet: a later fragment does not say what its flow is. */
+  isPart(row: number): boolean {
+    return this.packets.fragment[row]! > 1;
   }
 
   private hasPayload(row: number): boolean {
@@ -195,7 +218,7 @@ export class Judge {
 
   /**
    * Decides about a row's flow, and counts it. Writes the columns `verdict` and `decision`, unless the packet alone is over
-   * a limit.
+   * a limit. If it is decided about the packet alone they are good until release().
    * @param owner the clone, whose counters are given up when it is gone
    */
   decide(row: number, sender: Sender, now: number, owner: Owner | undefined): Outcome {
@@ -204,10 +227,13 @@ export class Judge {
     const of = protocolClass(packets.proto[row]!);
     const earlier = this.earlierStep(row);
     readings.clear();
-    outcome.first = earlier === undefined;
+    const alone = this.isAlone(row);
+    outcome.first = earlier === undefined && !alone;
     outcome.over = undefined;
     outcome.passing = false;
-    outcome.step = this.steps.first[policy.find(this.facts, packets, row)]!;
+    outcome.step = this.exit.isMailReply(row)
+      ? this.steps.mail
+      : this.steps.first[policy.find(this.facts, packets, row)]!;
     for (; ; outcome.step = outcome.step.otherwise!) {
       const { step } = outcome;
       // What was counted for this flow is not counted for it again.
@@ -229,7 +255,8 @@ export class Judge {
       outcome.passing = each.includes(outcome.over!) && !resets(step) && (!outcome.first || drops(step));
       if (outcome.passing) break;
     }
-    if (!outcome.passing) this.remember(row, outcome.step);
+    if (!outcome.passing && alone) this.lend(row);
+    if (!outcome.passing) this.remember(row, outcome.step, !alone);
     if (!outcome.passing || outcome.news) this.record(row, now);
     return outcome;
   }
@@ -251,14 +278,30 @@ export class Judge {
     return number === this.before?.number ? this.before.steps[decision & STEP_MASK] : undefined;
   }
 
-  /** Writes down that a flow is decided. */
-  private remember(row: number, step: Step): void {
+  private lend(row: number): void {
+    const { lent, packets } = this;
+    lent.row = row;
+    lent.verdict = packets.verdict[row]!;
+    lent.decision = packets.decision[row]!;
+  }
+
+  /** Ends a row's turn here: what was decided about it alone is not what holds for its flow. */
+  release(row: number): void {
+    const { lent, packets } = this;
+    if (row !== lent.row) return;
+    packets.verdict[row] = lent.verdict;
+    packets.decision[row] = lent.decision;
+    lent.row = -1;
+  }
+
+  /** Writes down that a flow is decided, or a packet of it alone. */
+  private remember(row: number, step: Step, flow = true): void {
     const { packets, policy } = this;
     const early = policy.readsPayload && !this.hasPayload(row) ? EARLY : 0;
     const age = policy.ageClass(packets.age[row]!) << AGE_AT;
     packets.verdict[row] = step.verdict;
     packets.decision[row] = ((this.number << POLICY_AT) | early | age | step.number) >>> 0;
-    if (packets.flow[row] !== 0) this.fresh.set(packets.flow[row]!, packets.decision[row]!);
+    if (flow && packets.flow[row] !== 0) this.fresh.set(packets.flow[row]!, packets.decision[row]!);
   }
 
   private record(row: number, now: number): void {

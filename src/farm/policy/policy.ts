@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Packets } from '../../packet/packets.js';
-import { always, type Node } from '../../packet/pattern/syntax.js';
+import { always, join, type Node, test } from '../../packet/pattern/syntax.js';
+import { PROTOCOL } from '../../packet/protocol.js';
 import { nameMatches } from '../names.js';
 import type { Action } from './actions.js';
-import type { Ceiling } from './ceiling.js';
-import { FACT, OTHER_IMAGE } from './facts.js';
+import { type Ceiling, MAIL } from './ceiling.js';
+import { FACT, OTHER_IMAGE, WAY } from './facts.js';
 import { PolicyParser, type Rule } from './parser.js';
+import { prove } from './proof.js';
 import { RuleIndex } from './rule-index.js';
 import { PolicyError } from './text.js';
 
@@ -14,15 +16,31 @@ export type { Ceiling, CeilingBox } from './ceiling.js';
 export type { Rule } from './parser.js';
 export { PolicyError } from './text.js';
 
-/** The rule that applies where no line of a policy does: nothing leaves. */
-export const DEFAULT_RULE: Rule = {
-  place: 'default',
-  match: 'all',
+const dropping = (place: string, match: string, tree: Node): Rule => ({
+  place,
+  match,
   sections: [],
-  tree: always(true),
-  words: new Map(),
+  tree,
+  words: new Map([[tree, match]]),
   action: { verdict: 'drop', image: undefined, rewrite: undefined, limits: [], otherwise: undefined },
-};
+});
+
+/** The rule that applies where no line of a policy does: nothing leaves. */
+export const DEFAULT_RULE = dropping('default', 'all', always(true));
+
+/**
+ * The rule that applies before all others, but for what the ceiling allows: nothing goes to where mail servers are, not even to
+ * those who connect from there.
+ */
+export const MAIL_RULE = dropping(
+  'mail',
+  `reply and tcp and dst port ${MAIL}`,
+  join('and', [
+    test({ of: 'fact', number: FACT.way }, 'is', WAY.reply),
+    test({ of: 'proto' }, 'is', PROTOCOL.tcp),
+    test({ of: 'dport' }, 'is', MAIL),
+  ]),
+);
 
 /** Ages at which rules may change their mind about a flow: a decision has 4 bits for it. */
 const AGES = 15;
@@ -78,6 +96,8 @@ export class Policy {
     }
     if (ages.size > AGES) parser.problems.push(`${file}:1:1: rules ask for more than ${AGES} different ages`);
     if (parser.problems.length > 0) throw new PolicyError(parser.problems);
+    const unproved = prove(parser.rules, parser.ceiling, parser.images);
+    if (unproved.length > 0) throw new PolicyError(unproved);
     this.file = file;
     this.rules = parser.rules;
     this.ceiling = parser.ceiling;
@@ -90,6 +110,11 @@ export class Policy {
     this.rewrites = parser.rules.some(({ action }) => rewrites(action));
     this.index = new RuleIndex(parser.rules.map(({ tree }) => tree));
     this.imageNumbers = new Map(parser.images.map((name, number) => [name, number]));
+  }
+
+  /** What is wrong if the ceiling is another one; nothing if no rule lets out what that one does not allow. */
+  exceeds(ceiling: Ceiling): string[] {
+    return prove(this.rules, ceiling, [...this.imageNumbers.keys()]);
   }
 
   /** The number by which rules know an image. */

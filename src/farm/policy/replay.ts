@@ -10,7 +10,8 @@ import { Packets } from '../../packet/packets.js';
 import { PROTOCOL } from '../../packet/protocol.js';
 import { decapsulate, makeTunnel } from '../../packet/tunnel.js';
 import { VERDICT } from '../../packet/verdict.js';
-import { describeFlow } from './decisions.js';
+import { describeFlow, flowEnds } from './decisions.js';
+import { Exit } from './exit.js';
 import { OTHER_IMAGE } from './facts.js';
 import { Judge, PolicyNumbers } from './judge.js';
 import type { Policy, Rule } from './policy.js';
@@ -29,7 +30,16 @@ export interface Replay {
   readonly rules: ReadonlyMap<Rule, ReadonlyMap<string, Tally>>;
   /** What would have left, by flow: the first so many flows. */
   readonly left: ReadonlyMap<string, Tally>;
-  readonly total: { left: Tally; quota: number; strays: number; inbound: number; foreign: number; faulty: number };
+  readonly total: {
+    left: Tally;
+    /** Packets that may leave by a rule, and do not: of IP options, for instance. */
+    refused: number;
+    quota: number;
+    strays: number;
+    inbound: number;
+    foreign: number;
+    faulty: number;
+  };
 }
 
 /** A clone that the capture is taken to be of: each inside address is one, in a universe of its own. */
@@ -56,9 +66,10 @@ const tally = (): Tally => ({ flows: 0, packets: 0, bytes: 0 });
 export class Replayer implements Replay {
   readonly rules = new Map<Rule, Map<string, Tally>>();
   readonly left = new Map<string, Tally>();
-  readonly total = { left: tally(), quota: 0, strays: 0, inbound: 0, foreign: 0, faulty: 0 };
+  readonly total = { left: tally(), refused: 0, quota: 0, strays: 0, inbound: 0, foreign: 0, faulty: 0 };
   private readonly packets = new Packets();
   private readonly flows = new Flows({ capacity: FLOWS, seed: new Uint8Array(16) });
+  private readonly exit: Exit;
   private readonly judge: Judge;
   private readonly inside: readonly Prefix[];
   private readonly players = new Map<number, Player>();
@@ -70,7 +81,9 @@ export class Replayer implements Replay {
     const seed = new Uint8Array(16);
     const numbers = new PolicyNumbers();
     const rewrites = new Rewrites();
-    this.judge = new Judge(policy, { packets, seed, numbers, rewrites, decisions: 1, destinations: FLOWS });
+    this.exit = new Exit(packets, policy.ceiling);
+    const { exit } = this;
+    this.judge = new Judge(policy, { packets, seed, numbers, exit, rewrites, decisions: 1, destinations: FLOWS });
   }
 
   play(file: string): void {
@@ -158,6 +171,10 @@ export class Replayer implements Replay {
     const { packets, judge } = this;
     judge.prepare(this.one, now);
     const decided = judge.isDecided(row);
+    if (!decided && judge.isPart(row)) {
+      this.total.strays++;
+      return;
+    }
     const contacted = player.source !== 0;
     const sender = {
       kind: 'closed',
@@ -170,21 +187,19 @@ export class Replayer implements Replay {
     const outcome = decided ? judge.meter(row, now) : judge.decide(row, sender, now, player);
     const passing = outcome?.passing ?? false;
     const step = judge.stepOf(row) ?? outcome!.step;
+    judge.release(row);
     const verdict = passing ? 'drop' : step.action.verdict;
     if (outcome?.over) this.total.quota++;
     const byVerdict = this.rules.get(step.rule) ?? new Map<string, Tally>();
     this.rules.set(step.rule, byVerdict);
     this.count(byVerdict, verdict, row, !decided && (outcome?.first ?? false));
-    if (passing || packets.verdict[row] !== VERDICT.forward) return;
+    if (passing || step.verdict !== VERDICT.forward) return;
     const { total } = this;
-    const flow = {
-      proto: packets.proto[row]!,
-      src: packets.src[row]!,
-      sport: packets.sport[row]!,
-      dst: packets.dst[row]!,
-      dport: packets.dport[row]!,
-    };
-    const name = describeFlow(flow);
+    if (this.exit.refusal(row)) {
+      total.refused++;
+      return;
+    }
+    const name = describeFlow(flowEnds(packets, row));
     total.left.packets++;
     total.left.bytes += packets.length[row]!;
     if (!this.left.has(name)) total.left.flows++;

@@ -30,6 +30,22 @@ function both(a: Ranges, b: Ranges): Ranges {
 const sameField = (a: Field, b: Field) =>
   a.of === b.of && (!('number' in a) || !('number' in b) || a.number === b.number) && !('width' in a);
 
+/** The values of its field with which a test holds, or fails; undefined if they are no ranges. */
+export function valuesOf({ shift, mask, op, value }: Test, most: number, holds: boolean): Ranges | undefined {
+  // A mask of leading bits, such as that of a network, leaves a range.
+  const rest = most - mask;
+  const prefix = rest >= 0 && (rest & (rest + 1)) === 0;
+  const whole = op === 'is' ? (value & rest) === 0 : op === 'above' && rest === 0;
+  if (shift !== 0 || !prefix || !whole) return undefined;
+  const [first, last] = op === 'is' ? [value, value + rest] : [value + 1, most];
+  const inside: Ranges = first > last ? [] : [[first, last]];
+  if (holds) return inside;
+  const outside: Range[] = [];
+  if (first > 0) outside.push([0, Math.min(most, first - 1)]);
+  if (last < most) outside.push([last + 1, most]);
+  return outside;
+}
+
 /**
  * The values of a field with which a pattern may hold, whatever else a packet has. It may name too many, never too few.
  * @param most the greatest value of the field
@@ -40,19 +56,8 @@ export function possible(tree: Node, field: Field, most: number): Ranges {
   const intersect = (lists: Ranges[]) => lists.reduce((a, b) => (isAll(a) ? b : isAll(b) ? a : both(a, b)));
   const unite = (lists: Ranges[]) => (lists.some(isAll) ? all : tidy(lists.flat()));
 
-  const ofTest = ({ field: tested, shift, mask, op, value }: Test, holds: boolean): Ranges => {
-    // A mask of leading bits, such as that of a network, leaves a range.
-    const rest = most - mask;
-    const prefix = rest >= 0 && (rest & (rest + 1)) === 0;
-    if (!sameField(tested, field) || shift !== 0 || !prefix || op === 'has' || (op === 'above' && rest > 0)) return all;
-    const [first, last] = op === 'is' ? [value, value + rest] : [value + 1, most];
-    const inside: Ranges = first > last ? [] : [[first, last]];
-    if (holds) return inside;
-    const outside: Range[] = [];
-    if (first > 0) outside.push([0, Math.min(most, first - 1)]);
-    if (last < most) outside.push([last + 1, most]);
-    return outside;
-  };
+  const ofTest = (test: Test, holds: boolean): Ranges =>
+    (sameField(test.field, field) && valuesOf(test, most, holds)) || all;
 
   const of = (node: Node, holds: boolean): Ranges => {
     switch (node.kind) {

@@ -9,6 +9,7 @@ import { FLOW } from '../../../src/packet/flow.js';
 import { PROTOCOL } from '../../../src/packet/protocol.js';
 import { VERDICT } from '../../../src/packet/verdict.js';
 import { columnsOf, craft, type Wanted } from '../craft.js';
+import { OPEN } from '../farm/policy/asker.js';
 import { type Columns, rig } from '../rig.js';
 
 const rules = `
@@ -33,8 +34,9 @@ interface Sent {
 }
 
 function bench(t: Test, text = rules, config = '') {
-  const folder = t.testdir({ 'x.policy': text });
-  const made = rig(ExportPolicy, `POLICY x.policy${config}`, { folder });
+  const written = (rules: string) => (rules.includes('ceiling') ? rules : `${rules}\n${OPEN}`);
+  const folder = t.testdir({ 'x.policy': written(text) });
+  const made = rig(ExportPolicy, `POLICY x.policy, MAIL allow${config}`, { folder });
   const { engine, element } = made;
   const universes = engine.services.shared(Universes);
   const universe = universes.create(1, 2);
@@ -64,7 +66,7 @@ function bench(t: Test, text = rules, config = '') {
       return { ...out[output ?? '']?.[0], output };
     },
     reload(text: string) {
-      writeFileSync(join(folder, 'x.policy'), text);
+      writeFileSync(join(folder, 'x.policy'), written(text));
       element.handlers().policy.write('reload');
     },
   };

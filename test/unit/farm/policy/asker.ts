@@ -39,3 +39,10 @@ export const policyOf = (text: string, files: Record<string, string> = {}): Poli
     if (files[name] === undefined) throw new Error('no such file');
     return files[name];
   });
+
+/** What lets out whatever a rule lets out. */
+export const OPEN = 'ceiling {\n dst net 0.0.0.0/0\n tcp and dst port 25\n}\n';
+
+/** A policy from its text, that may let out whatever a rule lets out. */
+export const openPolicyOf = (text: string, files: Record<string, string> = {}): Policy =>
+  policyOf(`${text}\n${OPEN}`, files);

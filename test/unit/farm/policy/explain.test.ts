@@ -1,8 +1,8 @@
 import t from 'tap';
 import { describeOutcome, describeTrial, explain, type Question } from '../../../../src/farm/policy/explain.js';
-import { policyOf } from './asker.js';
+import { openPolicyOf } from './asker.js';
 
-const policy = policyOf(`set dns = 192.0.2.53
+const policy = openPolicyOf(`set dns = 192.0.2.53
 reply -> forward
 udp and (dst set dns or originator) -> forward
 universe shared {

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { describeAction } from '../../../../src/farm/policy/actions.js';
 import { PolicyError } from '../../../../src/farm/policy/policy.js';
 import { parseAddress } from '../../../../src/packet/address.js';
-import { type Asked, decide, lineOf, policyOf } from './asker.js';
+import { type Asked, decide, lineOf, openPolicyOf, policyOf } from './asker.js';
 
 const at = (address: string) => parseAddress(address)!;
 const UDP = 17;
@@ -15,7 +15,7 @@ function decides(
   cases: readonly (readonly [line: number | 'default', asked: Asked])[],
   files = {},
 ) {
-  const policy = policyOf(text, files);
+  const policy = openPolicyOf(text, files);
   for (const [line, asked] of cases) {
     const rule = decide(policy, asked);
     t.equal(line === 'default' ? rule.place : lineOf(rule), line, JSON.stringify(asked));
@@ -67,8 +67,8 @@ tcp                            -> reflect
     [7, {}],
     ['default', { proto: UDP }],
   ]);
-  t.same(policyOf(text).images, ['dns']);
-  t.match(decide(policyOf(text), { proto: UDP }).action, { verdict: 'drop' }, 'what none matches is dropped');
+  t.same(openPolicyOf(text).images, ['dns']);
+  t.match(decide(openPolicyOf(text), { proto: UDP }).action, { verdict: 'drop' }, 'what none matches is dropped');
 });
 
 t.test('an empty policy lets nothing leave', async (t) => {
@@ -208,7 +208,7 @@ reply or
   begun -> drop
 all -> redirect sink limit flows 1/second per destination then reset
 `;
-  const policy = policyOf(text);
+  const policy = openPolicyOf(text);
   t.same(
     policy.rules.map(({ place, action }) => [place, describeAction(action)]),
     [

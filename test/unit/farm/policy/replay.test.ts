@@ -5,7 +5,7 @@ import { describeReplay } from '../../../../src/cli/replayed.js';
 import { Replayer } from '../../../../src/farm/policy/replay.js';
 import { parsePrefix } from '../../../../src/packet/address.js';
 import { craft, type Wanted } from '../../craft.js';
-import { policyOf } from './asker.js';
+import { openPolicyOf } from './asker.js';
 
 const CLONE = 0x0a630102;
 const PEER = 0xcb007109;
@@ -31,7 +31,7 @@ function capture(t: Test, packets: readonly Wanted[], cut = 0): string {
 }
 
 const inside = [parsePrefix('10.99.0.0/16')!];
-const policy = policyOf('reply -> forward\nbegun -> limit flows 2/minute per clone then reflect\n');
+const policy = openPolicyOf('reply -> forward\nbegun -> limit flows 2/minute per clone then reflect\n');
 
 const story: readonly Wanted[] = [
   { src: PEER, dst: CLONE, proto: 6, sport: 5000, dport: 80, tcpFlags: 2 },
@@ -52,6 +52,7 @@ t.test('a capture is held against a policy', async (t) => {
   ]);
   t.same(replayer.total, {
     left: { flows: 3, packets: 4, bytes: 220 },
+    refused: 0,
     quota: 1,
     strays: 1,
     inbound: 1,

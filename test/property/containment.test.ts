@@ -347,6 +347,8 @@ t.test('nothing leaves but answers, and universes never meet', async (t) => {
 
 /** No run lasts a day, so each of its windows is the whole run. */
 const QUOTAS = `
+ceiling { dst net 0.0.0.0/0 }
+tcp and dst port 25 -> reflect
 dst net 0.0.0.0/8 or dst net 127.0.0.0/8 or dst net 224.0.0.0/3 -> drop
 reply -> forward
 begun -> limit tcp 2/day, udp 2/day, icmp 1/day, other 0/day, destinations 2/day per clone,

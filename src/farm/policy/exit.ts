@@ -42,9 +42,16 @@ export class Exit {
 
   /** From now on this is the ceiling. */
   install({ boxes }: Ceiling): void {
-    this.groups = Array.from({ length: PROTOCOLS }, (_, proto) =>
-      group(boxes.filter((box) => box.proto[0] <= proto && proto <= box.proto[1])),
-    );
+    // Most protocols are alike.
+    const turns = new Set(boxes.flatMap(({ proto: [first, last] }) => [first, last + 1]));
+    const groups: Group[][] = [];
+    for (let proto = 0; proto < PROTOCOLS; proto++) {
+      const same = proto > 0 && !turns.has(proto);
+      groups.push(
+        same ? groups[proto - 1]! : group(boxes.filter((box) => box.proto[0] <= proto && proto <= box.proto[1])),
+      );
+    }
+    this.groups = groups;
   }
 
   /** Why the packet in a row does not leave; undefined if it does. */

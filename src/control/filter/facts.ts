@@ -5,7 +5,8 @@ import { FromDevice } from '../../elements/FromDevice.js';
 import { GreTunnel } from '../../elements/GreTunnel.js';
 import { elements as registry } from '../../elements/index.js';
 import { ToDevice } from '../../elements/ToDevice.js';
-import { type CeilingBox, withoutMail } from '../../farm/policy/ceiling.js';
+import type { CeilingBox } from '../../farm/policy/ceiling.js';
+import { ceilingInForce } from '../../farm/policy/in-force.js';
 import { interfaceWith } from '../../packet/drivers/interfaces.js';
 import type { CheckedGraph } from '../../pipeline/check.js';
 import type { ElementClass } from '../../pipeline/element.js';
@@ -94,5 +95,5 @@ export function filterFacts(graph: CheckedGraph): FilterFacts {
 
 function boxesOf(config: ConfigOf<typeof ExportPolicy.spec> | undefined): readonly CeilingBox[] {
   if (!config) throw new Failure('the kernel’s filter cannot be made: only an ExportPolicy says what may leave');
-  return withoutMail(config.policy.ceiling).boxes;
+  return ceilingInForce(config.policy, config.mail).boxes;
 }

@@ -26,7 +26,7 @@ ceiling {
 }
 reply -> forward
 name "secret.example.com"             -> reset
-dst host ${SITE.forward} and (icmp or dst port 80)
+dst host ${SITE.forward} and (icmp or tcp dst port 80)
   -> forward limit flows 100/hour per clone then drop
 tcp and dst host ${SITE.limit} and dst port 80
   -> limit tcp 2/hour per clone then reset

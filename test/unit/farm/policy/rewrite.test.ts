@@ -3,9 +3,9 @@ import { describeAction, describeVerdict } from '../../../../src/farm/policy/act
 import { describeOutcome } from '../../../../src/farm/policy/explain.js';
 import { type Action, Policy } from '../../../../src/farm/policy/policy.js';
 import { Rewrites } from '../../../../src/farm/policy/rewrites.js';
-import { policyOf } from './asker.js';
+import { openPolicyOf } from './asker.js';
 
-const actionOf = (text: string): Action => policyOf(`tcp -> ${text}\n`).rules[0]!.action;
+const actionOf = (text: string): Action => openPolicyOf(`tcp -> ${text}\n`).rules[0]!.action;
 
 t.test('strings of any bytes are replaced by others, and then there is a verdict', async (t) => {
   const { rewrite, verdict } = actionOf(
@@ -21,8 +21,8 @@ t.test('strings of any bytes are replaced by others, and then there is a verdict
     ],
   );
   t.match(actionOf('rewrite "a" to "b" then redirect sink'), { verdict: 'redirect', image: 'sink' });
-  t.ok(policyOf('tcp -> rewrite "a" to "b" then forward\n').rewrites);
-  t.notOk(policyOf('tcp -> forward\n').rewrites);
+  t.ok(openPolicyOf('tcp -> rewrite "a" to "b" then forward\n').rewrites);
+  t.notOk(openPolicyOf('tcp -> forward\n').rewrites);
 });
 
 t.test('limits are those of the verdict, and what is beyond may be rewritten as well', async (t) => {
@@ -30,7 +30,7 @@ t.test('limits are those of the verdict, and what is beyond may be rewritten as 
   const action = actionOf(text);
   t.equal(describeAction(action), text);
   t.equal(action.otherwise?.rewrite?.text, '"a" to "c"');
-  t.ok(policyOf('tcp -> limit flows 2/hour per clone then rewrite "a" to "c" then reflect\n').rewrites);
+  t.ok(openPolicyOf('tcp -> limit flows 2/hour per clone then rewrite "a" to "c" then reflect\n').rewrites);
   t.equal(actionOf('rewrite "a" to "b"\n  then limit flows 2/hour per clone then drop').verdict, 'forward');
   t.equal(describeVerdict(action), 'rewrite "a" to "b" then forward');
   t.equal(describeOutcome(action)[0], 'rewrite "a" to "b" then forward within');

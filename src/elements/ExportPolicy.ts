@@ -14,6 +14,7 @@ import { Rewrites } from '../farm/policy/rewrites.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
 import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
+import { FLOW } from '../packet/flow.js';
 import { VERDICT } from '../packet/verdict.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { describeOutcome, describeTrial, explain, type Question } from '../../../../src/farm/policy/explain.js';
-import { openPolicyOf } from './asker.js';
+import { openPolicyOf, policyOf } from './asker.js';
 
 const policy = openPolicyOf(`set dns = 192.0.2.53
 reply -> forward

@@ -177,7 +177,8 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     this.bindings = new Bindings(packets, {
       clones: config.binding,
       waiting: config.waiting,
-      deliver: (clone, row) => this.deliver(clone, row),
+      // What has waited bears the number of the clone that it waited for: who sent it made that be.
+      deliver: (clone, row) => this.deliver(clone, row, clone.parent?.id ?? 0),
       drop: (row) => drops.failed.add(row),
       end: (clone, failure) => {
         if (failure === undefined) clone.state = 'live';
@@ -243,7 +244,7 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
       if (universe && universe.kind !== 'closed') this.notice(universe, row);
       const clone = universe?.clones.get(packets.dst[row]!) ?? this.bind(row);
       if (clone && clone.farm !== clones) this.drops.elsewhere.add(row);
-      else if (clone && isUp(clone)) this.deliver(clone, row);
+      else if (clone && isUp(clone)) this.deliver(clone, row, packets.clone[row]!);
       else if (clone) this.wait(clone, row);
     }
     this.sent += this.inbound.flush();
@@ -274,14 +275,13 @@ export class CloneFarm extends Element<typeof spec> implements BackendListener {
     else this.drops.waiting.add(row);
   }
 
-  private deliver(clone: CloneRecord, row: number): void {
+  /** @param sender number of the clone that sent it, 0 if it came from outside */
+  private deliver(clone: CloneRecord, row: number, sender: number): void {
     const { packets } = this;
     this.clones.touch(clone);
-    if ((packets.flowState[row]! & FLOW.data) !== 0) {
-      // What has waited bears the number of the clone that it waited for: who sent it made that be.
-      const sender = packets.clone[row] === clone.id ? (clone.parent?.id ?? 0) : packets.clone[row]!;
+    // Export policy refuses a clone by its own packet.
+    if ((packets.flowState[row]! & FLOW.data) !== 0 && sender !== clone.id)
       clone.evidence?.receives(packets, row, this.clones.get(sender)?.evidence);
-    }
     this.inbound.add(clone, row);
   }
 

@@ -1,11 +1,15 @@
 import t from 'tap';
 import { CloneFarm } from '../../../src/elements/CloneFarm.js';
 import type { CloneBackend, Identity } from '../../../src/farm/backend.js';
+import { Images } from '../../../src/farm/images.js';
 import { SimulatedBackend } from '../../../src/farm/simulated/backend.js';
 import { cloneMac } from '../../../src/farm/wire.js';
+import { FLOW } from '../../../src/packet/flow.js';
+import { Packets } from '../../../src/packet/packets.js';
 import { CloneFarm as HostileFarm } from '../../property/hostile.js';
-import { craft } from '../craft.js';
+import { columnsOf, craft } from '../craft.js';
 import { checksum } from '../native/build.js';
+import type { Columns } from '../rig.js';
 import { ATTACKER, at, bench } from './farm-bench.js';
 
 t.test('the first packet for an address makes a clone, which answers those that waited in order', async (t) => {
@@ -387,4 +391,41 @@ t.test('the causal tree of a universe is told, with what called for each clone, 
   ]);
   t.equal(tree.read('4711'), '');
   t.equal(tree.read(''), '');
+});
+
+t.test('what a clone is sent is noted, by whom too, but not what refuses its own packets', async (t) => {
+  const farm = await bench(t, 'LATENCY 1s');
+  const image = farm.engine.services.shared(Images).number('linux') + 1;
+  const universe = farm.begin('10.0.0.1');
+  const payload = Buffer.from('this is what goes round');
+  const deliver = (to: string, columns: Columns, from = ATTACKER) => {
+    const packet = craft({ src: from, dst: at(to), dport: 9, payload });
+    farm.put(packet, { ...columnsOf(packet), universe: universe.id, image, flowState: FLOW.data, ...columns });
+    farm.run();
+  };
+  const payloadsOf = (address: string) => universe.clones.get(at(address))!.evidence!.payloads;
+  const received = (address: string) => payloadsOf(address).lines().received;
+  deliver('10.0.0.1', {});
+  farm.wait(1);
+  farm.run();
+  t.match(received('10.0.0.1'), [{ port: 9 }], 'it has waited');
+  const { id } = universe.clones.get(at('10.0.0.1'))!;
+  deliver('10.0.0.2', { clone: id }, at('10.0.0.1'));
+  farm.wait(1);
+  farm.run();
+  const packets = new Packets();
+  const row = packets.take();
+  packets.bytes.set(payload, packets.start[row]!);
+  packets.length[row] = payload.length;
+  packets.flowState[row] = FLOW.data;
+  payloadsOf('10.0.0.2').send(packets, row);
+  t.equal(payloadsOf('10.0.0.2').relays, 2, 'its caller had been sent it, too');
+  deliver('10.0.0.2', { flowState: 0 });
+  deliver('10.0.0.2', { clone: 2, dport: 10 });
+  t.match(received('10.0.0.2'), [{ port: 9 }]);
+  farm.wait(1);
+  t.equal(farm.element.metrics.fingerprints.value, 3);
+  const { rated, malicious, payloads_repeated: repeated } = farm.element.metrics;
+  t.same([rated.benign.value, rated.interesting.value, rated.malicious.value], [0, 1, 1]);
+  t.same([malicious.value, repeated.value], [1, 1]);
 });

@@ -11,6 +11,10 @@ const PATIENCE = 60_000;
 export interface Daemon {
   /** Packets that an element has dropped, by reason; reasons that never came are left out. */
   drops(element: string): Promise<Record<string, number>>;
+  /** The sum of all samples of a metric whose labels match. */
+  metric(name: string, labels?: RegExp): Promise<number>;
+  /** What it has said so far. */
+  said(): string;
   /** Ends it as a service manager would. Gives its exit status and what it said. */
   end(): Promise<{ status: number | null; said: string }>;
 }
@@ -60,13 +64,19 @@ export async function runDaemon(t: Test, netns: string, graph: string, ...args: 
     async drops(element) {
       const samples = readSamples(await (await fetch(metrics)).text());
       const known = samples.filter(
-        ({ name, labels }) => name === 'potemkin_dropped_packets_total' && labels['element'] === element,
+        ({ name, labels }) => name === 'potemkin_dropped_packets_total' && labels.element === element,
       );
       if (known.length === 0) throw new Error(`no drops of ${element} are counted`);
       return Object.fromEntries(
-        known.filter(({ value }) => value > 0).map(({ labels, value }) => [labels['reason']!, value]),
+        known.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.reason!, value]),
       );
     },
+    async metric(name, labels = /./) {
+      const text = await (await fetch(metrics)).text();
+      const samples = text.split('\n').filter((line) => line.startsWith(`${name}{`) && labels.test(line));
+      return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    },
+    said: () => said,
     async end() {
       child.kill('SIGTERM');
       endIn(PATIENCE);

@@ -1,107 +1,20 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { nft, readListing } from '../../src/control/filter/nft.js';
-import { type FilterPlan, REASONS, TABLE, type TunnelFacts } from '../../src/control/filter/plan.js';
-import { rulesetText } from '../../src/control/filter/ruleset.js';
-import { native } from '../../src/native/addon.js';
-import type { NativeDevice } from '../../src/native/device.js';
-import { Batch } from '../../src/packet/batch.js';
-import { BATCH } from '../../src/packet/columns.js';
-import { Packets } from '../../src/packet/packets.js';
-import { encapsulate, makeTunnel } from '../../src/packet/tunnel.js';
-import { BOXES, CASES, CONTACTS } from './filter-cases.js';
-import { noNamespaces, Pair } from './netns.js';
+import { nft } from '../../src/control/filter/nft.js';
+import { REASONS, type TunnelFacts } from '../../src/control/filter/plan.js';
+import { runDaemon } from './daemon.js';
+import { CASES, CONTACTS } from './filter-cases.js';
+import { Wire, wrapped } from './filter-rig.js';
+import { SIMULATED } from './gateway.js';
+import { potemkin, run, until } from './lab-rig.js';
+import { noNamespaces } from './netns.js';
 import { LEFT, RIGHT } from './packets.js';
 
 const skip = noNamespaces;
 if (skip) console.error(`SKIPPED: the kernel's filter: ${skip}`);
-
-const QUIET = { tcp: 60, udp: 60, echo: 60 };
-const table = new Packets();
-
-/** A packet in GRE, or as it is. */
-function wrapped(bytes: Uint8Array, facts: TunnelFacts | undefined): Uint8Array {
-  table.reset();
-  const row = table.take();
-  table.bytes.set(bytes, table.start[row]!);
-  table.length[row] = bytes.length;
-  const batch = new Batch();
-  batch.add(row);
-  if (facts) {
-    const { key, ...rest } = facts;
-    encapsulate(table, batch, makeTunnel({ ...rest, ...(key !== undefined && { key }) }));
-  }
-  return table.packet(row).slice();
-}
-
-/**
- * Two namespaces: the right one is the gateway's, though no gateway is there, and the left one is all that is outside.
- * Both can send whatever IPv4 packet they like.
- */
-class Wire {
-  readonly pair = new Pair();
-  private readonly devices: NativeDevice[] = [];
-  private readonly left: NativeDevice;
-  private readonly right: NativeDevice;
-  private readonly sniffer: NativeDevice;
-
-  constructor(t: Test) {
-    t.teardown(() => {
-      for (const device of this.devices) device.close();
-      this.pair.remove();
-    });
-    const open = (device: NativeDevice) => {
-      this.devices.push(device);
-      return device;
-    };
-    const { left, right, name } = this.pair;
-    native.enterNamespace(left);
-    this.left = open(native.openLink(name, Uint8Array.of(2, 0, 0, 0, 0, 2)));
-    const ring = { interface: name, protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 16, retire: 0 };
-    this.sniffer = open(native.openRing(ring));
-    // From here on nft and ping run there.
-    native.enterNamespace(right);
-    this.right = open(native.openLink(name, Uint8Array.of(2, 0, 0, 0, 0, 1)));
-  }
-
-  /** Puts a filter into force, with the ceiling of the cases. */
-  load(tunnel: TunnelFacts | undefined, change: Partial<FilterPlan> = {}): Promise<string> {
-    const place = { device: this.pair.name, ethernet: true, ...(tunnel && { tunnel }) };
-    const plan = { whole: true, exits: [{ ...place, boxes: BOXES }], entrances: [place], quiet: QUIET };
-    return nft(['-f', '-'], rulesetText({ ...plan, ...change }));
-  }
-
-  outside(bytes: Uint8Array): void {
-    this.send(this.left, bytes);
-  }
-
-  inside(bytes: Uint8Array): void {
-    this.send(this.right, bytes);
-  }
-
-  /** What has arrived outside since the last call. A veth carries packets before send returns. */
-  arrived(): string[] {
-    const packets: string[] = [];
-    for (;;) {
-      table.reset();
-      const count = this.sniffer.receive(table.bytes, 0, BATCH);
-      for (let row = 0; row < count; row++) packets.push(Buffer.from(table.packet(row)).toString('hex'));
-      if (count < BATCH) return packets;
-    }
-  }
-
-  async dropped(): Promise<Record<string, number>> {
-    const { counters } = readListing(await nft(['-j', '-t', 'list', 'table', 'netdev', TABLE]));
-    return Object.fromEntries(Object.keys(REASONS).map((name) => [name, counters.get(name) ?? -1]));
-  }
-
-  private send(device: NativeDevice, bytes: Uint8Array): void {
-    table.reset();
-    const row = table.take();
-    table.bytes.set(bytes, table.start[row]!);
-    table.length[row] = bytes.length;
-    device.send(table.bytes, Uint16Array.of(row), 1);
-  }
-}
 
 const ends = { local: RIGHT, remote: LEFT };
 const KEY = 0xdeadbeef;
@@ -126,7 +39,7 @@ for (const [way, tunnel] of Object.entries(WAYS)) {
     t.same(wire.arrived(), [], 'nobody is answered who has not asked');
 
     for (const packet of CONTACTS) wire.outside(wrapped(packet, back));
-    const before = await wire.dropped();
+    const before = await wire.counted();
     for (const [name, { packet, reason }] of Object.entries(CASES)) {
       const sent = wrapped(packet, tunnel);
       wire.inside(sent);
@@ -136,10 +49,182 @@ for (const [way, tunnel] of Object.entries(WAYS)) {
         `${reason ? 'stops' : 'lets out'} ${name}`,
       );
     }
-    const after = await wire.dropped();
+    const after = await wire.counted();
     for (const reason of Object.keys(REASONS)) {
       const expected = Object.values(CASES).filter((each) => each.reason === reason).length;
       t.equal(after[reason]! - before[reason]!, expected, `${expected} are counted: ${reason}`);
     }
   });
 }
+
+const gre: TunnelFacts = { ...ends, checksum: false, sequence: false };
+const toRouter = { ...gre, local: LEFT, remote: RIGHT };
+const STRANGER = 0xc0000209;
+
+t.test('what is no packet of the tunnel', { skip }, async (t) => {
+  const wire = new Wire(t);
+  const key: TunnelFacts = { ...gre, key: KEY };
+  await wire.load(key);
+  const { packet } = CASES['a connection that the ceiling names']!;
+  const good = wrapped(packet, key);
+  const changed = (bytes: Readonly<Record<number, number>>) => {
+    const other = good.slice();
+    for (const [at, value] of Object.entries(bytes)) other[Number(at)] = value;
+    return other;
+  };
+  const cases: Readonly<Record<string, Uint8Array>> = {
+    'another outer destination': wrapped(packet, { ...key, remote: STRANGER }),
+    'another outer source': wrapped(packet, { ...key, local: STRANGER }),
+    'another key': wrapped(packet, { ...key, key: KEY + 1 }),
+    'no key': wrapped(packet, gre),
+    'a checksum that is not configured': wrapped(packet, { ...key, checksum: true }),
+    'no GRE at all': packet,
+    'another protocol in the outer header': changed({ 9: 4 }),
+    'options in the outer header': changed({ 0: 0x46 }),
+    'a first fragment': changed({ 6: 0x20 }),
+    'a later fragment': changed({ 7: 3 }),
+    'Ethernet in GRE': changed({ 22: 0x65, 23: 0x58 }),
+    'a routing bit': changed({ 20: 0x60 }),
+  };
+  for (const [name, bytes] of Object.entries(cases)) {
+    wire.inside(bytes);
+    t.same(wire.arrived(), [], name);
+  }
+  wire.inside(good);
+  t.equal(wire.arrived().length, 1, 'a packet of the tunnel');
+  const ping = spawnSync('ping', ['-n', '-c', '1', '-W', '1', '192.0.2.1']);
+  t.not(ping.status, 0, 'nothing of the kernel itself leaves');
+  t.same(wire.arrived(), []);
+  const neighbours = execFileSync('ip', ['neigh'], { encoding: 'utf8' });
+  t.match(neighbours, /192\.0\.2\.1 dev leg lladdr 02:00:00:00:00:01/, 'but ARP does');
+  // The kernel has IPv6 to say as well.
+  t.ok((await wire.counted()).other! > Object.keys(cases).length, 'all of it is counted');
+});
+
+t.test('an interface that others use, too', { skip }, async (t) => {
+  const wire = new Wire(t);
+  await wire.load(gre, { whole: false });
+  const ping = spawnSync('ping', ['-n', '-c', '1', '-W', '5', '192.0.2.1']);
+  t.equal(ping.status, 0, 'the host is left alone');
+  wire.arrived();
+  const { packet } = CASES['a connection that the ceiling names']!;
+  wire.inside(wrapped(packet, { ...gre, remote: STRANGER }), wrapped(packet, { ...gre, local: STRANGER }));
+  wire.inside(wrapped(CASES['a UDP answer']!.packet, gre));
+  t.same(wire.arrived(), [], 'the tunnel is not');
+  wire.inside(wrapped(packet, { ...gre, local: STRANGER, remote: STRANGER }));
+  t.equal(wire.arrived().length, 1, 'a tunnel of somebody else is');
+});
+
+t.test('a flood of contacts keeps nobody from going on who was answered', { skip }, async (t) => {
+  const wire = new Wire(t);
+  await wire.load(gre);
+  wire.outside(wrapped(CONTACTS[3]!, toRouter));
+  const answer = wrapped(CASES['an echo reply']!.packet, gre);
+  wire.inside(answer);
+  t.equal(wire.arrived().length, 1, 'somebody is answered');
+
+  // As many as there is room for, and some more.
+  const contact = wrapped(CONTACTS[3]!, toRouter);
+  const view = new DataView(contact.buffer);
+  const most = (1 << 17) + 1000;
+  for (let sent = 0; sent < most; ) {
+    const burst: Uint8Array[] = [];
+    for (; burst.length < 1000 && sent < most; sent++) {
+      view.setUint32(36, 0x0b000000 + sent);
+      burst.push(contact.slice());
+    }
+    wire.outside(...burst);
+  }
+  t.ok((await wire.counted()).unnoted! >= 1000, 'contacts beyond the bound are counted');
+  wire.inside(answer);
+  t.equal(wire.arrived().length, 1, 'whoever was answered before still is');
+});
+
+t.test('a new table takes the place of the old one, and knows nobody', { skip }, async (t) => {
+  const wire = new Wire(t);
+  await wire.load(gre);
+  wire.outside(wrapped(CONTACTS[2]!, toRouter));
+  await wire.load(gre);
+  wire.inside(wrapped(CASES['a UDP answer']!.packet, gre));
+  t.same(wire.arrived(), []);
+  t.match(await wire.counted(), { uncontacted: 1, passed: 0 });
+});
+
+const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
+const DEFINES = [...SIMULATED, '-D', 'LOCAL=192.0.2.2', '-D', 'ROUTER=192.0.2.1', '-D', 'TARGETS=0'];
+const ECHO = wrapped(CONTACTS[3]!, toRouter);
+const ECHO_REPLY = Buffer.from(CASES['an echo reply']!.packet).subarray(12, 21).toString('hex');
+
+/** The default graph, in which something sends past all policy. */
+function leaking(t: Test): string {
+  const graph = readFileSync(join(CONFIG, 'farm.click'), 'utf8').replace(
+    'CloneFarm(',
+    `CloneFarm(IMAGES ${join(CONFIG, 'images')}, `,
+  );
+  const data = Buffer.from(CASES['another server']!.packet).toString('hex');
+  return join(t.testdir({ 'leak.click': `${graph}\nTimedSource(0.02s, DATA \\<${data}>) -> tunnel;\n` }), 'leak.click');
+}
+
+t.test('a gateway that sends past all policy', { skip, timeout: 120_000 }, async (t) => {
+  const wire = new Wire(t);
+  const map = join(CONFIG, 'simulated.map');
+  const defines = [...DEFINES, '-D', `MAP=${map}`, '-D', `POLICY=${join(CONFIG, 'policies/reflect.policy')}`];
+  const daemon = await runDaemon(t, wire.pair.right, leaking(t), ...defines);
+  const leaked = Buffer.from(CASES['another server']!.packet).toString('hex');
+  const seen: string[] = [];
+  const listen = () => {
+    seen.push(...wire.arrived());
+    return seen;
+  };
+  const isAnswer = (packet: string) => packet.includes(ECHO_REPLY);
+  wire.outside(ECHO);
+  await until('a clone to answer', () => listen().some(isAnswer));
+  await until(
+    'the kernel to stop packets',
+    async () => (await daemon.metric('potemkin_kernel_filter_packets_total', /uncontacted/)) > 10,
+  );
+  t.same(
+    listen().filter((packet) => packet.includes(leaked)),
+    [],
+    'nothing of it arrives, while a clone is answered',
+  );
+  const told = /warning: kernel filter: stopped packets that the export policy had let out: \d+ \(it may leave/;
+  await until('it to tell', () => told.test(daemon.said()));
+  t.equal(await daemon.metric('potemkin_kernel_filter_up'), 1);
+  t.ok((await daemon.metric('potemkin_kernel_filter_packets_total', /passed/)) >= 1);
+
+  await nft(['insert', 'rule', 'netdev', 'potemkin', 'leave0', 'accept']);
+  await until('it to notice', () => /error: kernel filter: the table was changed; nothing leaves/.test(daemon.said()));
+  await until('the table to be back', async () => (await daemon.metric('potemkin_kernel_filter_up')) === 1);
+  const there = await nft(['list', 'chain', 'netdev', 'potemkin', 'leave0']);
+  t.notMatch(there, /^\s*accept/m);
+  listen();
+  seen.length = 0;
+  wire.outside(ECHO);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  t.same(listen(), [], 'nothing leaves any more, not even answers, until a person has looked');
+
+  await nft(['delete', 'table', 'netdev', 'potemkin']);
+  await until('the table to be back again', () => nft(['list', 'table', 'netdev', 'potemkin']).catch(() => undefined));
+  t.match(await daemon.end(), { status: 1 }, 'the run had errors');
+  await t.rejects(nft(['list', 'table', 'netdev', 'potemkin']), /No such file/, 'an end in order removes the table');
+});
+
+t.test('a run without a filter', { skip, timeout: 120_000 }, async (t) => {
+  const wire = new Wire(t);
+  const graph = join(CONFIG, 'farm.click');
+  const command = [potemkin, 'run', graph, ...DEFINES, '--netns', wire.pair.right, '--listen', 'off'];
+  const hidden = 'mount --bind /dev/null "$(command -v nft)"; exec "$@"';
+  const refused = await run('unshare', ['--mount', 'sh', '-c', hidden, 'sh', ...command]);
+  t.match(refused, { status: 1, err: 'the kernel filter needs nft, which may not be executed' });
+  t.notMatch(refused.err, / runs/);
+  t.match(await run(potemkin, [...command.slice(1), '--filter', 'maybe']), {
+    status: 1,
+    err: 'Allowed choices are on, off',
+  });
+
+  const daemon = await runDaemon(t, wire.pair.right, graph, ...DEFINES, '--filter', 'off');
+  t.match(daemon.said(), /warning: kernel filter: it is switched off: nothing but this process keeps in/);
+  await t.rejects(nft(['list', 'table', 'netdev', 'potemkin']), /No such file/);
+  t.match(await daemon.end(), { status: 0 });
+});

@@ -3,7 +3,7 @@ import type { Services } from '../../pipeline/element.js';
 import type { Counter, Gauge, Stats } from '../../pipeline/stats.js';
 import { Failure } from '../failure.js';
 import type { FilterFacts } from './facts.js';
-import { type Listing, nft, readListing } from './nft.js';
+import { type Listing, listTable, nft } from './nft.js';
 import { type FilterPlan, PASSED, REASONS, type Reason, TABLE, UNNOTED } from './plan.js';
 import { sendProbe } from './probe.js';
 import { rulesetText } from './ruleset.js';
@@ -100,14 +100,14 @@ export class KernelFilter {
       quiet: this.facts.quiet,
     };
     await nft(['-f', '-'], rulesetText(plan));
-    let before = await this.list();
+    let before = await listTable();
     this.shape = before.shape;
     for (const exit of plan.exits) {
       const { index, up } = there.get(exit.device)!;
       if (!up) continue;
       if (exit.boxes) {
         sendProbe(exit);
-        const after = await this.list();
+        const after = await listTable();
         if (dropped(after, 'unroutable') <= dropped(before, 'unroutable')) {
           // It may have gone, or gone down, meanwhile.
           if (!native.interfaces().some((one) => one.index === index && one.up)) continue;
@@ -121,13 +121,9 @@ export class KernelFilter {
     this.up.set(1);
   }
 
-  private async list(): Promise<Listing> {
-    return readListing(await nft(['-j', '-t', 'list', 'table', 'netdev', TABLE]));
-  }
-
   private async look(): Promise<void> {
     try {
-      const listing = await this.list();
+      const listing = await listTable();
       if (this.closed) return;
       this.count(listing.counters);
       // With an interface goes what hung on it.

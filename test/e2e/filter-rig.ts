@@ -1,0 +1,106 @@
+/** Two namespaces in which the kernel's filter is tried, and packets for it. */
+import type { Test } from 'tap';
+import { listTable, nft } from '../../src/control/filter/nft.js';
+import { type FilterPlan, PASSED, REASONS, type TunnelFacts, UNNOTED } from '../../src/control/filter/plan.js';
+import { rulesetText } from '../../src/control/filter/ruleset.js';
+import { native } from '../../src/native/addon.js';
+import type { NativeDevice } from '../../src/native/device.js';
+import { Batch } from '../../src/packet/batch.js';
+import { BATCH } from '../../src/packet/columns.js';
+import { Packets } from '../../src/packet/packets.js';
+import { encapsulate, makeTunnel } from '../../src/packet/tunnel.js';
+import { BOXES } from './filter-cases.js';
+import { Pair } from './netns.js';
+import { add } from './packets.js';
+
+const QUIET = { tcp: 60, udp: 60, echo: 60 };
+const table = new Packets();
+
+/** A packet in GRE, or as it is. */
+export function wrapped(bytes: Uint8Array, facts: TunnelFacts | undefined): Uint8Array {
+  table.reset();
+  const row = add(table, bytes);
+  const batch = new Batch();
+  batch.add(row);
+  if (facts) {
+    const { key, ...rest } = facts;
+    encapsulate(table, batch, makeTunnel({ ...rest, ...(key !== undefined && { key }) }));
+  }
+  return table.packet(row).slice();
+}
+
+/**
+ * Two namespaces: the right one is the gateway's, though no gateway is there, and the left one is all that is outside.
+ * Both can send whatever IPv4 packet they like.
+ */
+export class Wire {
+  readonly pair = new Pair();
+  private readonly devices: NativeDevice[] = [];
+  private readonly left: NativeDevice;
+  private readonly right: NativeDevice;
+  private readonly sniffer: NativeDevice;
+
+  constructor(t: Test) {
+    t.teardown(() => {
+      for (const device of this.devices) device.close();
+      this.pair.remove();
+    });
+    const open = (device: NativeDevice) => {
+      this.devices.push(device);
+      return device;
+    };
+    const { left, right, name } = this.pair;
+    native.enterNamespace(left);
+    this.left = open(native.openLink(name, Uint8Array.of(2, 0, 0, 0, 0, 2)));
+    const ring = { interface: name, protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 16, retire: 0 };
+    this.sniffer = open(native.openRing(ring));
+    // From here on nft and ping run there.
+    native.enterNamespace(right);
+    this.right = open(native.openLink(name, Uint8Array.of(2, 0, 0, 0, 0, 1)));
+  }
+
+  /** Puts a filter into force, with the ceiling of the cases. */
+  load(tunnel: TunnelFacts | undefined, change: Partial<FilterPlan> = {}): Promise<string> {
+    const place = { device: this.pair.name, ethernet: true, ...(tunnel && { tunnel }) };
+    const plan = { whole: true, exits: [{ ...place, boxes: BOXES }], entrances: [place], quiet: QUIET };
+    return nft(['-f', '-'], rulesetText({ ...plan, ...change }));
+  }
+
+  /** Sends from outside: a table's worth of packets at most. */
+  outside(...packets: Uint8Array[]): void {
+    send(this.left, packets);
+  }
+
+  /** Sends from the gateway's side. */
+  inside(...packets: Uint8Array[]): void {
+    send(this.right, packets);
+  }
+
+  /** What has arrived outside since the last call. A veth carries packets before send returns. */
+  arrived(): string[] {
+    const packets: string[] = [];
+    for (;;) {
+      table.reset();
+      const count = this.sniffer.receive(table.bytes, 0, BATCH);
+      for (let row = 0; row < count; row++) packets.push(Buffer.from(table.packet(row)).toString('hex'));
+      if (count < BATCH) return packets;
+    }
+  }
+
+  /** Packets that the kernel has counted, by reason. */
+  async counted(): Promise<Record<string, number>> {
+    const { counters } = await listTable();
+    return Object.fromEntries(
+      [...Object.keys(REASONS), PASSED, UNNOTED].map((name) => [name, counters.get(name) ?? -1]),
+    );
+  }
+}
+
+function send(device: NativeDevice, packets: readonly Uint8Array[]): void {
+  table.reset();
+  device.send(
+    table.bytes,
+    Uint16Array.from(packets, (bytes) => add(table, bytes)),
+    packets.length,
+  );
+}

@@ -6,7 +6,7 @@ import { craft, type Wanted } from '../unit/craft.js';
 
 export const CLONE = 0x0a630102;
 const OUTSIDER = 0xc6336407;
-const SERVER = 0xcb007109;
+export const SERVER = 0xcb007109;
 const STRANGER = 0xc6336463;
 
 export const SYN = 0x02;

@@ -196,7 +196,7 @@ t.test('GRE made by scapy', { skip, timeout: 120_000 }, async (t) => {
   const asked: Talk[] = NAMES.flatMap((name): Talk[] => {
     const { gre } = VARIANTS[name]!;
     // A sequence number above those before; the connection counts on from it.
-    const numbered = (number: number): Gre => (gre['seqnum_present'] ? { ...gre, sequence_number: number } : gre);
+    const numbered = (number: number): Gre => (gre.seqnum_present ? { ...gre, sequence_number: number } : gre);
     const to = { outer: outer(name), inner: inner(2) };
     return [
       { ...to, name: `${name}: ping`, kind: 'ping', gre: numbered(0) },
@@ -262,8 +262,8 @@ t.test('the default graph and scapy', { skip, timeout: 60_000 }, async (t) => {
     { ...to, name: 'ping', kind: 'ping' },
     { ...to, name: 'http', kind: 'http', inner: inner(3) },
   ]);
-  t.match(heard.answers['ping'], [{ sound: true, checksum: false, key: null, sequence: null, icmp: { type: 0 } }]);
-  t.match(heard.answers['http']!.map(({ tcp }) => tcp!.payload).join(''), '200 OK');
+  t.match(heard.answers.ping, [{ sound: true, checksum: false, key: null, sequence: null, icmp: { type: 0 } }]);
+  t.match(heard.answers.http!.map(({ tcp }) => tcp!.payload).join(''), '200 OK');
   t.same(heard.strays, []);
   t.same(await daemon.drops('tunnel'), {});
   t.match(await daemon.end(), { status: 0 });

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -36,21 +37,24 @@ for (const [way, tunnel] of Object.entries(WAYS)) {
       // Before anybody has contacted a clone no answer leaves; fragments are left out, since they would be remembered.
       if ((packet[6]! & 0x3f) === 0 && packet[9] === 17) wire.inside(wrapped(packet, tunnel));
     }
-    t.same(wire.arrived(), [], 'nobody is answered who has not asked');
+    t.same(await wire.arrived(), [], 'nobody is answered who has not asked');
 
     for (const packet of CONTACTS) wire.outside(wrapped(packet, back));
+    await wire.noted();
     const before = await wire.counted();
     for (const [name, { packet, reason }] of Object.entries(CASES)) {
       const sent = wrapped(packet, tunnel);
       wire.inside(sent);
       t.same(
-        wire.arrived(),
+        await wire.arrived(),
         reason ? [] : [Buffer.from(sent).toString('hex')],
         `${reason ? 'stops' : 'lets out'} ${name}`,
       );
     }
     const after = await wire.counted();
     for (const reason of Object.keys(REASONS)) {
+      // The kernel has IPv6 to say.
+      if (reason === 'other') continue;
       const expected = Object.values(CASES).filter((each) => each.reason === reason).length;
       t.equal(after[reason]! - before[reason]!, expected, `${expected} are counted: ${reason}`);
     }
@@ -88,13 +92,13 @@ t.test('what is no packet of the tunnel', { skip }, async (t) => {
   };
   for (const [name, bytes] of Object.entries(cases)) {
     wire.inside(bytes);
-    t.same(wire.arrived(), [], name);
+    t.same(await wire.arrived(), [], name);
   }
   wire.inside(good);
-  t.equal(wire.arrived().length, 1, 'a packet of the tunnel');
+  t.equal((await wire.arrived()).length, 1, 'a packet of the tunnel');
   const ping = spawnSync('ping', ['-n', '-c', '1', '-W', '1', '192.0.2.1']);
   t.not(ping.status, 0, 'nothing of the kernel itself leaves');
-  t.same(wire.arrived(), []);
+  t.same(await wire.arrived(), []);
   const neighbours = execFileSync('ip', ['neigh'], { encoding: 'utf8' });
   t.match(neighbours, /192\.0\.2\.1 dev leg lladdr 02:00:00:00:00:01/, 'but ARP does');
   // The kernel has IPv6 to say as well.
@@ -106,22 +110,23 @@ t.test('an interface that others use, too', { skip }, async (t) => {
   await wire.load(gre, { whole: false });
   const ping = spawnSync('ping', ['-n', '-c', '1', '-W', '5', '192.0.2.1']);
   t.equal(ping.status, 0, 'the host is left alone');
-  wire.arrived();
+  await wire.arrived();
   const { packet } = CASES['a connection that the ceiling names']!;
   wire.inside(wrapped(packet, { ...gre, remote: STRANGER }), wrapped(packet, { ...gre, local: STRANGER }));
   wire.inside(wrapped(CASES['a UDP answer']!.packet, gre));
-  t.same(wire.arrived(), [], 'the tunnel is not');
+  t.same(await wire.arrived(), [], 'the tunnel is not');
   wire.inside(wrapped(packet, { ...gre, local: STRANGER, remote: STRANGER }));
-  t.equal(wire.arrived().length, 1, 'a tunnel of somebody else is');
+  t.equal((await wire.arrived()).length, 1, 'a tunnel of somebody else is');
 });
 
 t.test('a flood of contacts keeps nobody from going on who was answered', { skip }, async (t) => {
   const wire = new Wire(t);
   await wire.load(gre);
   wire.outside(wrapped(CONTACTS[3]!, toRouter));
+  await wire.noted();
   const answer = wrapped(CASES['an echo reply']!.packet, gre);
   wire.inside(answer);
-  t.equal(wire.arrived().length, 1, 'somebody is answered');
+  t.equal((await wire.arrived()).length, 1, 'somebody is answered');
 
   // As many as there is room for, and some more.
   const contact = wrapped(CONTACTS[3]!, toRouter);
@@ -129,25 +134,28 @@ t.test('a flood of contacts keeps nobody from going on who was answered', { skip
   const most = (1 << 17) + 1000;
   for (let sent = 0; sent < most; ) {
     const burst: Uint8Array[] = [];
-    for (; burst.length < 1000 && sent < most; sent++) {
+    for (; burst.length < 800 && sent < most; sent++) {
       view.setUint32(36, 0x0b000000 + sent);
       burst.push(contact.slice());
     }
     wire.outside(...burst);
+    // Who sends more at once than the kernel keeps loses some.
+    await wire.noted();
   }
   t.ok((await wire.counted()).unnoted! >= 1000, 'contacts beyond the bound are counted');
   wire.inside(answer);
-  t.equal(wire.arrived().length, 1, 'whoever was answered before still is');
+  t.equal((await wire.arrived()).length, 1, 'whoever was answered before still is');
 });
 
 t.test('a new table takes the place of the old one, and knows nobody', { skip }, async (t) => {
   const wire = new Wire(t);
   await wire.load(gre);
   wire.outside(wrapped(CONTACTS[2]!, toRouter));
+  await wire.noted();
   await wire.load(gre);
   wire.inside(wrapped(CASES['a UDP answer']!.packet, gre));
-  t.same(wire.arrived(), []);
-  t.match(await wire.counted(), { uncontacted: 1, passed: 0 });
+  t.same(await wire.arrived(), []);
+  t.match(await wire.counted(), { uncontacted: 1, passed: 1 }, 'what passed is the marker');
 });
 
 const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
@@ -155,25 +163,25 @@ const DEFINES = [...SIMULATED, '-D', 'LOCAL=192.0.2.2', '-D', 'ROUTER=192.0.2.1'
 const ECHO = wrapped(CONTACTS[3]!, toRouter);
 const ECHO_REPLY = Buffer.from(CASES['an echo reply']!.packet).subarray(12, 21).toString('hex');
 
-/** The default graph, in which something sends past all policy. */
+/** The default graph, and in it something that sends past all policy. */
 function leaking(t: Test): string {
-  const graph = readFileSync(join(CONFIG, 'farm.click'), 'utf8').replace(
-    'CloneFarm(',
-    `CloneFarm(IMAGES ${join(CONFIG, 'images')}, `,
-  );
+  const graph = readFileSync(join(CONFIG, 'farm.click'), 'utf8');
   const data = Buffer.from(CASES['another server']!.packet).toString('hex');
-  return join(t.testdir({ 'leak.click': `${graph}\nTimedSource(0.02s, DATA \\<${data}>) -> tunnel;\n` }), 'leak.click');
+  const others = readdirSync(CONFIG).map((name) => [name, t.fixture('symlink', join(CONFIG, name))] as const);
+  const leak = `${graph}\nTimedSource(0.02s, DATA \\<${data}>) -> tunnel;\n`;
+  return join(t.testdir({ ...Object.fromEntries(others), 'leak.click': leak }), 'leak.click');
 }
 
 t.test('a gateway that sends past all policy', { skip, timeout: 120_000 }, async (t) => {
   const wire = new Wire(t);
-  const map = join(CONFIG, 'simulated.map');
-  const defines = [...DEFINES, '-D', `MAP=${map}`, '-D', `POLICY=${join(CONFIG, 'policies/reflect.policy')}`];
-  const daemon = await runDaemon(t, wire.pair.right, leaking(t), ...defines);
+  // Not in the test's own folder, which is made anew for the graph.
+  const state = mkdtempSync(join(tmpdir(), 'potemkin-filter-'));
+  t.teardown(() => rmSync(state, { recursive: true }));
+  const daemon = await runDaemon(t, wire.pair.right, leaking(t), ...DEFINES, '--state', state);
   const leaked = Buffer.from(CASES['another server']!.packet).toString('hex');
   const seen: string[] = [];
   const listen = () => {
-    seen.push(...wire.arrived());
+    seen.push(...wire.take());
     return seen;
   };
   const isAnswer = (packet: string) => packet.includes(ECHO_REPLY);

@@ -66,14 +66,14 @@ t.test('sinks', { skip: noLab }, async (t) => {
     );
     t.equal(large.status, 0, large.err);
     const requests = await until('the requests', () => {
-      const found = gateway.kept().filter(({ record }) => record['kind'] === 'request');
+      const found = gateway.kept().filter(({ record }) => record.kind === 'request');
       return found.length === 5 && found;
     });
     t.match(requests[0]!.record, { method: 'GET', path: '/a.exe', source: TOOL, port: 80, complete: true });
     t.match(requests[1], { record: { method: 'POST', port: 8080, target: '192.0.2.80' }, body: 'user=a&password=b' });
     t.match(requests[4]!.record, { method: 'PUT', complete: true, truncated: false });
     t.match(requests[4]!.body, /^\x7fELF/, 'a file in chunks');
-    t.equal(requests[4]!.body.length, requests[4]!.record['bytes']);
+    t.equal(requests[4]!.body.length, requests[4]!.record.bytes);
   });
 
   await t.test('swaks sends mail', async (t) => {
@@ -92,7 +92,7 @@ t.test('sinks', { skip: noLab }, async (t) => {
     t.equal(status, 0, out);
     t.match(out, /235 2\.7\.0/);
     t.match(out, /250 2\.0\.0 OK: queued as/);
-    const kept = await until('the mail', () => gateway.kept().find(({ record }) => record['kind'] === 'mail'));
+    const kept = await until('the mail', () => gateway.kept().find(({ record }) => record.kind === 'mail'));
     t.match(kept.record, {
       from: 'bot@evil.example',
       to: ['a@victim.example', 'b@victim.example'],

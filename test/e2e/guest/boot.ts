@@ -12,7 +12,7 @@ const KERNEL = file('.cache/guest/linux/vmlinuz');
 export const QEMU = 'qemu-system-x86_64';
 
 function isProgram(name: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(`${folder}/${name}`));
+  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(`${folder}/${name}`));
 }
 
 /** Why there can be no guests here, or false. For tap's `skip`. */

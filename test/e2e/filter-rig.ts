@@ -72,7 +72,14 @@ export class Wire {
   load(tunnel: TunnelFacts | undefined, change: Partial<FilterPlan> = {}): Promise<string> {
     this.tunnel = tunnel;
     const place = { device: this.pair.name, ethernet: true, ...(tunnel && { tunnel }) };
-    const plan = { whole: true, exits: [{ ...place, boxes: BOXES }], entrances: [place], quiet: QUIET };
+    const plan = {
+      whole: true,
+      exits: [{ ...place, boxes: BOXES }],
+      entrances: [place],
+      questions: [],
+      own: [],
+      quiet: QUIET,
+    };
     return nft(['-f', '-'], rulesetText({ ...plan, ...change }));
   }
 

@@ -10,6 +10,7 @@ export interface Wanted {
   dport?: number;
   tcpFlags?: number;
   sequence?: number;
+  acknowledgment?: number;
   window?: number;
   /** A multiple of 4 bytes. */
   tcpOptions?: Uint8Array;
@@ -37,6 +38,7 @@ function transport(wanted: Wanted): Buffer {
     head.writeUInt16BE(sport, 0);
     head.writeUInt16BE(dport, 2);
     head.writeUInt32BE(wanted.sequence ?? 1000, 4);
+    head.writeUInt32BE(wanted.acknowledgment ?? 0, 8);
     const options = wanted.tcpOptions ?? Buffer.alloc(0);
     head[12] = ((20 + options.length) / 4) << 4;
     head[13] = wanted.tcpFlags ?? 2;

@@ -4,7 +4,7 @@ import type { Range } from '../../packet/pattern/pattern.js';
 import { tidy } from '../../packet/pattern/ranges.js';
 import { PROTOCOL } from '../../packet/protocol.js';
 import { GRE, GRE_HEADER, GRE_OPTION, type Header, headerAt, IP_HEADER } from './header.js';
-import { type Exit, type Learnt, PASSED, type Reason, type TunnelFacts } from './plan.js';
+import { type Exit, type FilterPlan, type Learnt, PASSED, type Reason, type TunnelFacts } from './plan.js';
 import { ARP, type Chain, chain, ethernetType, IPV4, within } from './text.js';
 
 /** ICMP errors that a host tells of what reaches it: destination unreachable, time exceeded, parameter problem (RFC 1122). */
@@ -170,7 +170,8 @@ function tunnelMatch({ local, remote, key, checksum, sequence }: TunnelFacts): s
  * The chains of what leaves by one interface. If it is not the gateway's alone, what the host itself sends passes: all
  * that is no GRE from or to an end of a tunnel.
  */
-export function deviceChains(number: number, exits: readonly Exit[], whole: boolean): Chain[] {
+export function deviceChains(number: number, exits: readonly Exit[], plan: FilterPlan): Chain[] {
+  const { whole, questions, own } = plan;
   const [{ device, ethernet }] = exits as [Exit];
   const name = `leave${number}`;
   const outer = headerAt(0);
@@ -178,6 +179,14 @@ export function deviceChains(number: number, exits: readonly Exit[], whole: bool
   const chains: Chain[] = [];
   const rules: string[] = [];
   const ends = new Set<string>();
+  // No clone has an address of the gateway's.
+  if (whole)
+    for (const { server, port } of questions)
+      for (const address of own)
+        rules.push(
+          `${link}${outer.start} 0x45 ${outer.fragment} & 0xbfff == 0 ${outer.proto} { ${PROTOCOL.tcp}, ${PROTOCOL.udp} } ` +
+            `${outer.src} ${address} ${outer.dst} ${server} ${outer.dport} ${port} accept`,
+        );
   for (const [i, exit] of exits.entries()) {
     const { tunnel } = exit;
     chains.push(...exitChains(`${name}_exit${i}`, exit));

@@ -4,6 +4,7 @@ import { FlowTable } from '../../elements/FlowTable.js';
 import { FromDevice } from '../../elements/FromDevice.js';
 import { GreTunnel } from '../../elements/GreTunnel.js';
 import { elements as registry } from '../../elements/index.js';
+import { Sinks } from '../../elements/Sinks.js';
 import { ToDevice } from '../../elements/ToDevice.js';
 import type { CeilingBox } from '../../farm/policy/ceiling.js';
 import { ceilingInForce } from '../../farm/policy/in-force.js';
@@ -13,7 +14,7 @@ import type { ElementClass } from '../../pipeline/element.js';
 import { guardedExits } from '../../pipeline/exits.js';
 import type { ConfigOf } from '../../pipeline/spec.js';
 import { Failure } from '../failure.js';
-import type { FilterPlan, TunnelFacts } from './plan.js';
+import type { FilterPlan, Question, TunnelFacts } from './plan.js';
 
 /** An exit or entrance, before anything is known of its interface. */
 interface Way {
@@ -24,6 +25,7 @@ interface Way {
 export interface FilterFacts {
   readonly exits: readonly (Way & { readonly boxes: readonly CeilingBox[] | undefined })[];
   readonly entrances: readonly Way[];
+  readonly questions: readonly Question[];
   readonly quiet: FilterPlan['quiet'];
 }
 
@@ -85,6 +87,9 @@ export function filterFacts(graph: CheckedGraph): FilterFacts {
   return {
     exits: exits.filter(({ device }) => filtered.has(device)),
     entrances: [...tunnels.map(({ device, tunnel }) => ({ device, tunnel })), ...entrances],
+    questions: all(graph, Sinks).flatMap(({ config: { resolve, upstream, upstreamPort } }) =>
+      resolve === undefined || upstream === undefined ? [] : { server: upstream, port: upstreamPort },
+    ),
     quiet: {
       tcp: longest(({ timeout, transitory }) => Math.max(timeout, transitory)),
       udp: longest(({ udp }) => udp),

@@ -97,6 +97,8 @@ export class KernelFilter {
       whole: this.whole,
       exits: this.facts.exits.flatMap(place),
       entrances: this.facts.entrances.flatMap(place),
+      questions: this.facts.questions,
+      own: [...there.values()].flatMap(({ addresses }) => addresses.map(({ address }) => address)),
       quiet: this.facts.quiet,
     };
     await nft(['-f', '-'], rulesetText(plan));

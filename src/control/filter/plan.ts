@@ -29,6 +29,12 @@ export interface Entrance extends Place {
   readonly tunnel?: Pick<TunnelFacts, 'local' | 'remote'>;
 }
 
+/** What the gateway itself asks outside: a DNS server that a graph names. */
+export interface Question {
+  readonly server: number;
+  readonly port: number;
+}
+
 /** What a kernel knows conversations of: who contacted whom. */
 export const LEARNT = ['tcp', 'udp', 'echo'] as const;
 export type Learnt = (typeof LEARNT)[number];
@@ -39,6 +45,9 @@ export interface FilterPlan {
   readonly whole: boolean;
   readonly exits: readonly Exit[];
   readonly entrances: readonly Entrance[];
+  /** What the gateway asks, and its own addresses, from which it does. */
+  readonly questions: readonly Question[];
+  readonly own: readonly number[];
   /** Seconds after which a quiet conversation is forgotten. */
   readonly quiet: Readonly<Record<Learnt, number>>;
 }

@@ -31,9 +31,10 @@ function byDevice<T extends { readonly device: string }>(places: readonly T[]): 
 }
 
 /** What nft is given: it replaces the table, if there is one, in one step. */
-export function rulesetText({ whole, exits, entrances, quiet }: FilterPlan): string {
+export function rulesetText(plan: FilterPlan): string {
+  const { exits, entrances, quiet } = plan;
   const chains = [
-    ...byDevice(exits).flatMap((group, i) => deviceChains(i, group, whole)),
+    ...byDevice(exits).flatMap((group, i) => deviceChains(i, group, plan)),
     ...byDevice(entrances).flatMap((group, i) => entranceChains(i, group[0]!.device, group)),
   ];
   return [

@@ -4,7 +4,7 @@ import { checkSource } from '../../../../src/control/graph-file.js';
 import { DEFAULT_CEILING } from '../../../../src/farm/policy/ceiling.js';
 import { formatDiagnostic } from '../../../../src/pipeline/click/diagnostics.js';
 
-const folder = t.testdir({ 'a.map': '0.0.0.0/0 linux\n', 'a.policy': 'reply -> forward\n' });
+const folder = t.testdir({ 'a.map': '0.0.0.0/0 linux\n', 'a.policy': 'reply -> forward\n', names: 'example.com\n' });
 
 function check(ways: string, flows = 'FlowTable') {
   const text = `flows :: ${flows}; export :: ExportPolicy(POLICY a.policy); ${ways};
@@ -26,6 +26,7 @@ t.test('a tunnel and its ceiling', async (t) => {
   t.same(filterFacts(graph), {
     exits: [{ device: 'leg', tunnel, boxes: DEFAULT_CEILING.boxes }],
     entrances: [{ device: 'leg', tunnel }],
+    questions: [],
     quiet: { tcp: 360, udp: 120, echo: 90 },
   });
 });
@@ -38,6 +39,7 @@ t.test('devices, and time for the longest conversation of the flow table', async
   t.same(filterFacts(graph), {
     exits: [{ device: 'eth0', boxes: DEFAULT_CEILING.boxes }],
     entrances: [{ device: 'eth1' }],
+    questions: [],
     quiet: { tcp: 80, udp: 62, echo: 100 },
   });
 });
@@ -61,4 +63,14 @@ t.test('graphs that need no filter, or can have none', async (t) => {
     () => filterFacts(check('in :: FromDevice(eth1); export[forward] -> ToDevice("e\\" ")')),
     /cannot be made for an interface that is called/,
   );
+});
+
+t.test('a DNS server that sinks ask', async (t) => {
+  const sinks = (keys: string) => `s :: Sinks(${keys}); Idle -> s; s[pass] -> Discard; s[answer] -> Discard`;
+  const graph = (keys: string) => check(`${GRE}); export[forward] -> in; ${sinks(keys)}`);
+  t.same(filterFacts(graph('PLAY dns')).questions, []);
+  t.same(filterFacts(graph('PLAY dns, UPSTREAM 192.0.2.53')).questions, [], 'no name is to be asked for');
+  t.same(filterFacts(graph('PLAY dns, RESOLVE names, UPSTREAM 192.0.2.53')).questions, [
+    { server: 0xc0000235, port: 53 },
+  ]);
 });

@@ -9,7 +9,8 @@ const place = { device: 'leg', ethernet: true };
 
 function plan(tunnel: TunnelFacts | undefined, change: Partial<FilterPlan> = {}): FilterPlan {
   const way = { ...place, ...(tunnel && { tunnel }) };
-  return { whole: true, exits: [{ ...way, boxes: DEFAULT_CEILING.boxes }], entrances: [way], quiet: QUIET, ...change };
+  const exits = [{ ...way, boxes: DEFAULT_CEILING.boxes }];
+  return { whole: true, exits, entrances: [way], questions: [], own: [], quiet: QUIET, ...change };
 }
 
 /** The lines of a chain, or a set. */
@@ -90,6 +91,17 @@ t.test('on an interface that others use, only the tunnel’s own packets are fil
     '@ll,96,16 2048 @nh,72,8 47 @nh,96,32 3221225986 counter name other drop',
     '@ll,96,16 2048 @nh,72,8 47 @nh,128,32 3221225985 counter name other drop',
   ]);
+});
+
+t.test('what the gateway itself may ask', async (t) => {
+  const question = { questions: [{ server: 0xc0000235, port: 5353 }], own: [0xc0000202] };
+  t.equal(
+    block(rulesetText(plan(undefined, question)), 'chain leave0')[1],
+    '@ll,96,16 2048 @nh,0,8 0x45 @nh,48,16 & 0xbfff == 0 @nh,72,8 { 6, 17 } @nh,96,32 3221225986 @nh,128,32 3221226037 ' +
+      '@nh,176,16 5353 accept',
+    'before the rules for clones',
+  );
+  t.notMatch(rulesetText(plan(TUNNEL, { ...question, whole: false })), '5353');
 });
 
 t.test('boxes become rules: what anything may use before what answers may', async (t) => {

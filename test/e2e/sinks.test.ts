@@ -118,7 +118,7 @@ t.test('sinks', { skip: noLab }, async (t) => {
   });
 
   await t.test('nothing of it has left, and another clone answers what is not for a sink', async (t) => {
-    const { out } = await gateway.tool('sh', '-c', 'echo hello | nc -w 1 198.18.7.7 7');
+    const { out } = await gateway.tool('sh', '-c', 'echo hello | nc -w 3 198.18.7.7 7');
     t.equal(out, 'hello\n');
     const left = gateway.verdicts().filter(({ verdict }) => verdict === 'forward');
     t.same(left, []);

@@ -51,8 +51,10 @@ t.test('verdicts', { skip: noLab }, async (t) => {
     said()
       .split('\n')
       .filter((line) => line.includes('"GET'));
-  const curl = (address: string, path = '/') =>
-    gateway.tool('curl', '-s', '-i', '--connect-timeout', '2', '--max-time', '5', `http://${address}${path}`);
+  const curl = (address: string, path = '/', seconds = 10) => {
+    const patience = ['--connect-timeout', String(seconds), '--max-time', '15'];
+    return gateway.tool('curl', '-s', '-i', ...patience, `http://${address}${path}`);
+  };
   /** What curl ends with where nobody listens, and where nobody answers. */
   const [REFUSED, SILENT] = [7, 28];
 
@@ -61,7 +63,7 @@ t.test('verdicts', { skip: noLab }, async (t) => {
     t.equal(status, 0);
     t.match(out, /^HTTP\/1\.0 404 .*\r\nServer: SimpleHTTP/s);
     t.match(requests(), [new RegExp(`^${TOOL} .*GET /forwarded`)]);
-    const ping = await gateway.tool('ping', '-n', '-c', '1', '-W', '2', SITE.forward);
+    const ping = await gateway.tool('ping', '-n', '-c', '1', '-W', '5', SITE.forward);
     t.equal(ping.status, 0);
   });
 
@@ -83,11 +85,11 @@ t.test('verdicts', { skip: noLab }, async (t) => {
 
   await t.test('reflect: a clone answers for the server', async (t) => {
     t.match((await curl(SITE.reflect)).out, 'Apache2 Debian Default Page');
-    t.equal((await gateway.tool('ping', '-n', '-c', '1', '-W', '2', SITE.reflect)).status, 0);
+    t.equal((await gateway.tool('ping', '-n', '-c', '1', '-W', '5', SITE.reflect)).status, 0);
   });
 
   await t.test('drop: nobody answers', async (t) => {
-    t.equal((await curl(SITE.drop)).status, SILENT);
+    t.equal((await curl(SITE.drop, '/dropped', 2)).status, SILENT);
     const { out } = await gateway.tool('dig', '+tries=1', '+time=1', `@${SITE.drop}`, 'www.example.com');
     t.match(out, 'no servers could be reached');
   });

@@ -239,3 +239,26 @@ t.test('with one universe a source, its calls meet', async (t) => {
   const bySource = await watch(capture, join(folder, 'out.pcap'), { KEY: 'source' });
   t.equal(new Set(bySource.clones.map(({ universe }) => universe)).size, 1);
 });
+
+t.test('in an open universe, and in the shared one, two sources meet', async (t) => {
+  const folder = t.testdir({});
+  const capture = join(folder, 'in.pcap');
+  const sources = ['198.51.100.1', '198.51.100.2'];
+  await record(capture, [go(sources[0]!, 0), go(sources[1]!, 1)]);
+  for (const [kind, defines] of Object.entries({ open: { OPEN: '10.99.66.1' }, shared: { SHARED: '1' } })) {
+    const { clones, events, taken } = await watch(capture, join(folder, 'out.pcap'), defines);
+    const told = events.filter((event) => event.kind === 'universe' || event.kind === 'joined');
+    t.match(told, [{ universeKind: kind }, { kind: 'joined' }]);
+    t.same(
+      told.map(({ source, target }) => [source, target].map(formatAddress)),
+      sources.map((source) => [source, '10.99.66.1']),
+      kind,
+    );
+    t.equal(new Set(clones.map(({ address }) => address)).size, clones.length, 'an address is one machine');
+    const senders = new Set(taken.get(clones[0]!.clone)!.map(({ src }) => src));
+    t.ok(
+      sources.every((source) => senders.has(source)),
+      'both are heard by the same',
+    );
+  }
+});

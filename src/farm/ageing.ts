@@ -17,7 +17,8 @@ export function endAged({ clones, retirement }: Lifecycle, age: number, now: num
     if (now - universe.born < age) return;
     for (const clone of universe.clones.values()) {
       if (ended >= MOST || retirement.size >= CAPTURING) return;
-      if (!isUp(clone)) continue;
+      // A universe may have clones in other farms, which see to those.
+      if (clone.farm !== clones || !isUp(clone)) continue;
       clones.end(clone, 'aged', 'its universe is as old as one may be');
       ended++;
     }

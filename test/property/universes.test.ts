@@ -199,7 +199,7 @@ t.test('no packet of one universe is seen in another, and none has a flow of ano
   );
   t.comment(JSON.stringify(totals));
   t.ok(
-    Object.values(totals).every((total) => total > 20),
+    Object.values(totals).every((total) => total > 5),
     'enough happened to mean something',
   );
 });

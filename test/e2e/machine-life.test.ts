@@ -1,12 +1,13 @@
 /** How real machines of interest end: captured, with what their agents say, and their memory as it was. */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { readCapture } from '../../src/farm/capture-record.js';
 import { Gateway, type ToldEvent } from './gateway.js';
-import { ownLab, potemkin, until } from './lab-rig.js';
+import { Conversation, ownLab, potemkin, until } from './lab-rig.js';
 import { noMachines, ownState, ssh } from './machines-rig.js';
 
 const skip = noMachines();
@@ -63,4 +64,47 @@ t.test('machines that called others are captured with memory, report and traffic
   t.equal(await gateway.end(), 0);
   const last = gateway.events.find(({ kind, address }) => kind === 'captured' && address === '10.99.70.3');
   t.match(last, { outcome: 'captured' }, 'and so is one that runs when the gateway stops');
+});
+
+t.test('two universes of real machines with the same addresses and ports never meet', { skip }, async (t) => {
+  const lab = ownLab(t);
+  await lab.up();
+  const short = ['-D', 'TARGETS=0', '-D', 'IDLE=5s', '-D', 'KEEP=5s'];
+  const gateway = await Gateway.start(t, lab, farm, '--state', ownState(t), ...short);
+  const sides = ['198.51.100.30', '198.51.100.31'].map((source) => ({
+    source,
+    token: randomBytes(16).toString('hex'),
+  }));
+  // Both first machines have one address and are asked at one port; both call one address, at one port.
+  await Promise.all(
+    sides.map(async ({ source, token }) => {
+      const echo = new Conversation(t, lab, source, '10.99.66.1', 7);
+      t.equal(await echo.say(token, /\n/), `${token}\n`, 'each hears its own echo');
+      const worm = new Conversation(t, lab, source, '10.99.66.1', 7007);
+      t.match(await worm.say('go 1', /went to/), 'went to 10.99.66.2');
+    }),
+  );
+  await until('two machines in each universe', () => gateway.clones.length === 4);
+  const universes = [...new Set(gateway.clones.map(({ universe }) => universe!))];
+  t.equal(universes.length, 2);
+  const tokens = new Set<string>();
+  for (const universe of universes) {
+    const mine = gateway.clones.filter((clone) => clone.universe === universe);
+    t.same(
+      mine.map(({ address }) => address),
+      ['10.99.66.1', '10.99.66.2'],
+    );
+    const captures = await until('the captures of a universe', () => {
+      const taken = gateway.events.filter((event) => event.kind === 'captured' && event.universe === universe);
+      return taken.some(({ clone }) => clone === 0) && taken;
+    });
+    for (const { path, clone } of captures) {
+      const seen = readFileSync(join(path!, 'traffic.pcapng'));
+      const found = sides.filter(({ token }) => seen.includes(token));
+      // What the second machine was told has no token.
+      t.ok(found.length <= 1, `of ${clone === 0 ? 'the universe' : `clone ${clone}`} no other token is seen`);
+      for (const { token } of found) tokens.add(`${universe} ${token}`);
+    }
+  }
+  t.equal(tokens.size, 2, 'each universe has its own');
 });

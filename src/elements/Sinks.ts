@@ -199,7 +199,8 @@ export class Sinks extends Element<typeof spec> {
   private readonly universes: Universes;
   private readonly images: Images;
   private readonly learnt: LearntNames;
-  private readonly endpoints: Endpoints;
+  private made: Endpoints | undefined;
+  private readonly endpointsKey: readonly [low: number, high: number];
   private readonly dns: DnsSink;
   private readonly real: RealResolver | undefined;
   private readonly store: SinkStore;
@@ -245,17 +246,25 @@ export class Sinks extends Element<typeof spec> {
       onAnswer: (code) => metrics.sink_dns_answers[code].add(1),
       onExcess: () => metrics.sink_dns_excess.add(1),
     });
-    this.endpoints = new Endpoints({
-      clock,
+    this.endpointsKey = key(8);
+    this.universes.onClose(({ id }) => this.made?.endUniverse(id));
+  }
+
+  /** Made for the first packet that a sink takes: most gateways have no use for it. */
+  private get endpoints(): Endpoints {
+    if (this.made) return this.made;
+    const { services, config } = this;
+    this.made = new Endpoints({
+      clock: services.clock,
       wake: () => services.wake(),
-      key: key(8),
+      key: this.endpointsKey,
       endpoints: config.endpoints,
       connections: config.connections,
       memory: config.memory,
       idle: config.idle,
       talk: (kind, peer, speaker) => this.makeTalk(SINKS[kind]!, peer, speaker),
     });
-    this.universes.onClose(({ id }) => this.endpoints.endUniverse(id));
+    return this.made;
   }
 
   private makeResolver(): RealResolver | undefined {
@@ -296,19 +305,19 @@ export class Sinks extends Element<typeof spec> {
     await this.real?.start();
     await this.store.open();
     services.clock.every(ROUND, () => {
-      this.endpoints.expire();
+      this.made?.expire();
       this.measure();
     });
   }
 
   override async stop(): Promise<void> {
     this.real?.stop();
-    this.endpoints.stop();
+    this.made?.stop();
     await this.store.close();
   }
 
   override get waiting(): number {
-    return this.endpoints.waiting + (this.real?.waiting ?? 0);
+    return (this.made?.waiting ?? 0) + (this.real?.waiting ?? 0);
   }
 
   override push(batch: Batch): void {
@@ -379,7 +388,8 @@ export class Sinks extends Element<typeof spec> {
   }
 
   override pull(max: number): boolean {
-    const { packets, endpoints } = this;
+    const { packets, made: endpoints } = this;
+    if (!endpoints) return false;
     for (let n = 0; n < max; n++) {
       const row = endpoints.collect(packets);
       if (row === -1) break;
@@ -396,11 +406,11 @@ export class Sinks extends Element<typeof spec> {
   }
 
   private measure(): void {
-    const { metrics, endpoints, learnt, store } = this;
-    metrics.sink_played.endpoints.set(endpoints.size);
-    metrics.sink_played.connections.set(endpoints.talks);
+    const { metrics, made, learnt, store } = this;
+    metrics.sink_played.endpoints.set(made?.size ?? 0);
+    metrics.sink_played.connections.set(made?.talks ?? 0);
     metrics.sink_played.names.set(learnt.size);
-    metrics.sink_forgotten.endpoints.set(endpoints.evicted);
+    metrics.sink_forgotten.endpoints.set(made?.evicted ?? 0);
     metrics.sink_forgotten.names.set(learnt.forgotten);
     for (const outcome of ['stored', 'full', 'busy', 'failed'] as const)
       metrics.sink_kept[outcome].set(store.counts[outcome]);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ExportPolicy } from '../../../src/elements/ExportPolicy.js';
+import { DEFAULT_CEILING } from '../../../src/farm/policy/ceiling.js';
 import type { Exit } from '../../../src/farm/policy/exit.js';
 import { type CloneRecord, Universes } from '../../../src/farm/universes.js';
 import { FLOW } from '../../../src/packet/flow.js';
@@ -58,9 +59,12 @@ t.test('what the ceiling does not allow does not leave, whatever decided so, and
   const policy = bench(t, 'ceiling { reply; tcp and dst port 80 }\nreply -> forward\ntcp and dst port 80 -> forward\n');
   t.same(policy.send([{}]).ends, ['forward']);
   const { exit } = policy.element as unknown as { exit: Exit };
+  exit.install(DEFAULT_CEILING);
+  t.same(policy.send([{}, REPLY]).ends, ['forward']);
+  t.same(policy.send([{}]).ends, ['ceiling']);
   exit.install({ boxes: [], mail: false, entries: [], place: '' });
   t.same(policy.send([{}], [{}, REPLY]).ends, ['ceiling', 'ceiling']);
-  t.equal(policy.element.metrics.ceiling_breaches.value, 2);
+  t.equal(policy.element.metrics.ceiling_breaches.value, 3);
   t.ok(policy.engine.services.killSwitch.stopped, 'export is stopped');
 });
 

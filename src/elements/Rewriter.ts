@@ -28,7 +28,7 @@ const spec = {
     mtu: count(1500, 'The longest packet that a datagram may become.', { min: 576, max: 1900 }),
     hold: seconds(0.5, 'Time for which bytes wait that may begin a match.'),
     timeout: seconds(600, 'Time after which a quiet connection is forgotten: longer than that of the FlowTable.'),
-    linger: seconds(60, 'The same for one that is over.'),
+    linger: seconds(120, 'The same for one that is over: longer than TRANSITORY of the FlowTable.'),
   },
   validate: ({ bytes }) => ((bytes as number) < 128 * 2 ** 10 ? 'expected BYTES of at least 128k' : undefined),
   drops: {

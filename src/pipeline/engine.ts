@@ -113,7 +113,13 @@ export class Engine {
       const isExit = roles.get(element) === 'exit';
       return inletsOf(
         links.filter(({ to }) => to.element === element),
-        isExit ? { killSwitch: this.services.killSwitch, drop: element.drops['stopped']! } : undefined,
+        isExit
+          ? {
+              killSwitch: this.services.killSwitch,
+              drop: element.drops['stopped']!,
+              unwritten: element.drops['unwritten']!,
+            }
+          : undefined,
       );
     });
     const pulling = elements.filter((element) => element.pull);

@@ -26,6 +26,20 @@ export class Link extends Batch {
 export interface Gate {
   readonly killSwitch: ExportStop;
   readonly drop: Drop;
+  /** For packets that were to be rewritten, and were not: a graph may lead them past the element that does it. */
+  readonly unwritten: Drop;
+}
+
+/** Takes out of a batch what is still to be rewritten. */
+function dropUnwritten(batch: Batch, rewrite: Uint16Array, drop: Drop): void {
+  const { rows, count } = batch;
+  let kept = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    if (rewrite[row] === 0) rows[kept++] = row;
+    else drop.add(row);
+  }
+  batch.count = kept;
 }
 
 /**
@@ -68,8 +82,9 @@ export class Inlet {
       if (link.count === count) batch = link;
       else all.addAll(link);
     }
+    if (gate) dropUnwritten(batch, element.packets.rewrite, gate.unwritten);
     if (gate?.killSwitch.stopped) gate.drop.addAll(batch);
-    else element.push(batch, this.port);
+    else if (batch.count > 0) element.push(batch, this.port);
     for (let i = 0; i < links.length; i++) links[i]!.clear();
     all.clear();
   }

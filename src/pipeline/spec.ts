@@ -86,7 +86,10 @@ export type ConfigOf<S extends Spec> = {
 };
 
 /** What the engine drops in front of every exit. */
-const EXIT_DROPS = { stopped: 'export is stopped, and a person has not lifted that yet' } as const;
+const EXIT_DROPS = {
+  stopped: 'export is stopped, and a person has not lifted that yet',
+  unwritten: 'strings in it are to be replaced, and no Rewriter has done it',
+} as const;
 
 /** Every reason for which packets end at an element: its own, and those of the engine on its behalf. */
 export function dropsOf({ drops, containment }: Spec): Readonly<Record<string, string>> {

@@ -1,6 +1,7 @@
 /** Streams arrive with strings replaced, whatever the network does; and no forbidden one ever does, whatever the sender does. */
 import fc from 'fast-check';
 import t from 'tap';
+import type { Rewriting } from '../../src/packet/rewrite/rewriting.js';
 import { bench, CLONE, End, endsOf, OUTSIDE, packetOf, segOf, substitutionOf, through } from './rewrite-rig.js';
 
 /** What is replaced: by something as long, shorter, longer, and by nothing. */
@@ -168,4 +169,155 @@ t.test('what arrives is what was sent, with strings replaced', async (t) => {
   );
   t.comment(`${totals.replaced} strings replaced in ${totals.segments} segments`);
   t.ok(totals.replaced > 500, 'enough happened to mean something');
+});
+
+const chunk = fc.constantFrom(
+  'cmd.exe',
+  'cmd.',
+  'exe',
+  'c',
+  'd.exe',
+  'a',
+  'b',
+  'ab',
+  'bbb',
+  'hello',
+  'cmd.execmd.exe',
+  '',
+);
+
+/** What a hostile clone and a hostile peer do. Positions are near to each other, so that much overlaps. */
+const deed = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('say' as const),
+      at: fc.oneof(fc.nat(40), fc.constantFrom(-1, -5, 70_000, 2 ** 31)),
+      data: chunk,
+      flags: fc.constantFrom(16, 16, 16, 24, 48, 0, 17, 4, 20, 2, 18, 3),
+      port: fc.constantFrom(1234, 1234, 1234, 1234, 1, 2, 3),
+      way: fc.constantFrom('forward', 'forward', 'forward', 'reflect'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('answer' as const),
+      at: fc.oneof(fc.nat(60), fc.constantFrom(-1, -70_000, 2 ** 30)),
+      window: fc.constantFrom(0, 1, 5, 65535),
+      flags: fc.constantFrom(16, 16, 16, 18, 20, 4),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('again' as const), isn: fc.constantFrom(7, 0xfffffffa, 0x7fffffff) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), seconds: fc.constantFrom(0.1, 1, 50, 700) }),
+  },
+);
+
+const FORBIDDEN = [Buffer.from('cmd.exe'), Buffer.from('ab')];
+const hostile = { written: 0, replaced: 0 };
+
+async function misbehave(
+  deeds: readonly (typeof deed extends fc.Arbitrary<infer T> ? T : never)[],
+  isn: number,
+): Promise<void> {
+  const made = bench(
+    substitutionOf([
+      ['cmd.exe', 'xyz'],
+      ['ab', '-'],
+    ]),
+    'CONNECTIONS 3, MEMORY 600k, BYTES 128k',
+  );
+  const { rewriter } = made;
+  await rewriter.engine.start();
+  /** By port: what was ever written at a sequence number. */
+  const wire = new Map<number, Map<number, number>>();
+  let base = isn;
+  let out = 0;
+  const see = (packets: readonly Buffer[]) => {
+    for (const packet of packets) {
+      const seg = segOf(packet);
+      const { src, sport } = endsOf(packet);
+      if (src !== CLONE) continue;
+      if (seg.flags & 2 && sport === 1234) out = seg.seq;
+      const bytes = wire.get(sport) ?? new Map<number, number>();
+      wire.set(sport, bytes);
+      for (const [i, byte] of seg.data.entries()) {
+        const at = (seg.seq + i + (seg.flags & 2 ? 1 : 0)) >>> 0;
+        if ((bytes.get(at) ?? byte) !== byte) throw new Error('a place of the stream was written twice');
+        bytes.set(at, byte);
+        hostile.written++;
+      }
+    }
+  };
+  const to = { src: CLONE, sport: 1234, dst: OUTSIDE, dport: 80 };
+  const say = (seg: Parameters<typeof packetOf>[1], sport: number, way: string) =>
+    see(Object.values(through(made, way, [packetOf({ ...to, sport }, seg)])).flat());
+  const syn = () => say({ seq: base, ack: 0, flags: 2, window: 9, data: Buffer.alloc(0) }, 1234, 'forward');
+  syn();
+  /** Ports of which a flow table knows no flow any more: what opens none is not let through there. */
+  const unknown = new Set<number>();
+  for (const each of deeds) {
+    if (each.kind === 'say') {
+      if (each.flags & 2) unknown.delete(each.port);
+      if (unknown.has(each.port)) continue;
+      say(
+        { seq: (base + 1 + each.at) >>> 0, ack: 9, flags: each.flags, window: 9, data: Buffer.from(each.data) },
+        each.port,
+        each.way,
+      );
+    } else if (each.kind === 'answer') {
+      const seg = {
+        seq: 9,
+        ack: (out + 1 + each.at) >>> 0,
+        flags: each.flags,
+        window: each.window,
+        data: Buffer.alloc(0),
+      };
+      see(
+        Object.values(
+          through(made, 'back', [packetOf({ src: OUTSIDE, sport: 80, dst: CLONE, dport: 1234 }, seg)]),
+        ).flat(),
+      );
+    } else if (each.kind === 'again') {
+      base = each.isn;
+      unknown.delete(to.sport);
+      syn();
+    } else {
+      if (each.seconds > 300) for (const port of [1234, 1, 2, 3]) unknown.add(port);
+      rewriter.wait(each.seconds);
+      see(
+        Object.values(rewriter.run())
+          .flat()
+          .map(({ bytes }) => bytes),
+      );
+    }
+    const { connections, budget } = (rewriter.element as unknown as { rewriting: Rewriting }).rewriting;
+    if (connections.size > 3 || budget.used > 2 ** 20) throw new Error('more is kept than may be');
+  }
+  for (const bytes of wire.values()) {
+    for (const at of bytes.keys()) {
+      for (const string of FORBIDDEN)
+        if (string.every((byte, i) => bytes.get((at + i) >>> 0) === byte)) throw new Error(`${string} has left`);
+    }
+  }
+  hostile.replaced += (rewriter.element as unknown as { rewriting: Rewriting }).rewriting.replaced;
+  await rewriter.engine.stop();
+}
+
+t.test('nothing that is to be replaced leaves, whatever both ends do', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(deed, { minLength: 5, maxLength: 80, size: 'max' }),
+      fc.constantFrom(1000, 0xfffffff0, 0x7ffffff0),
+      misbehave,
+    ),
+    { numRuns: 100, endOnFailure: true },
+  );
+  t.comment(`${hostile.replaced} strings replaced, ${hostile.written} bytes written`);
+  t.ok(hostile.replaced > 100 && hostile.written > 1000, 'enough happened to mean something');
 });

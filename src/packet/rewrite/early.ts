@@ -22,6 +22,10 @@ export class Early {
     this.budget = budget;
   }
 
+  get empty(): boolean {
+    return this.pieces.length === 0;
+  }
+
   /** Keeps bytes [from, to), which are at a position of the stream. @returns false if there is no room for all that is new */
   add(position: number, bytes: Uint8Array, from: number, to: number): boolean {
     const end = position + to - from;

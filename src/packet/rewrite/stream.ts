@@ -39,7 +39,8 @@ export class Stream implements Decided {
   acked: number;
   /** Up to where its sender has been told that it has arrived. */
   told = 0;
-  /** Up to where the receiver is known to have room. */
+  /** The window that its receiver has told last, not scaled; and up to where there is room for certain. */
+  window = 1;
   room = 0;
   /** Whether the sender has said that nothing follows, and all before that has come. */
   ended = false;
@@ -143,6 +144,11 @@ export class Stream implements Decided {
   /** Whether its sender believes that more has arrived than has: it does not send that again. */
   get owes(): boolean {
     return this.told > this.inputBefore(this.acked, false);
+  }
+
+  /** Whether its sender may well have more to say, but cannot: something is on the way, or its receiver has no room. */
+  get blocked(): boolean {
+    return !this.early.empty || this.acked < this.unacked.to || this.window === 0;
   }
 
   /** Gives up what is withheld. */

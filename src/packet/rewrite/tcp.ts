@@ -63,6 +63,7 @@ export class TcpRewriter {
     if (position > stream.sent && !(tcpFlags[row]! & RST)) return 'unsent';
     const known = Math.min(position, stream.sent);
     stream.acknowledge(known);
+    if (position >= stream.acked) stream.window = view.getUint16(tcp + 14);
     stream.room = Math.max(stream.room, known + view.getUint16(tcp + 14));
     const arrived = stream.inputBefore(known, false);
     // What was acknowledged long ago stays so long ago.
@@ -150,6 +151,7 @@ export class TcpRewriter {
   letGo(sender: Sender): void {
     const { stream } = sender;
     const again = stream.scanner.withheld === 0;
+    if (!again && stream.blocked) return;
     if (!again) stream.letGo();
     this.pump(sender, again ? stream.unacked.from : stream.sent);
   }

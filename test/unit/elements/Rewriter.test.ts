@@ -1,7 +1,11 @@
 import t from 'tap';
+import type { Batch } from '../../../src/packet/batch.js';
 import { Substitution } from '../../../src/packet/rewrite/substitution.js';
+import { Element } from '../../../src/pipeline/element.js';
+import type { Spec } from '../../../src/pipeline/spec.js';
 import { bench, CLONE, OUTSIDE, packetOf, type Seg, segOf, through } from '../../property/rewrite-rig.js';
 import { columnsOf, craft } from '../craft.js';
+import { rig } from '../rig.js';
 
 const [FIN, SYN, RST, ACK, URG] = [1, 2, 4, 16, 32];
 const OUT = { src: CLONE, sport: 1234, dst: OUTSIDE, dport: 80 };
@@ -14,6 +18,22 @@ const substitution = new Substitution(
   ],
   'test',
 );
+
+const exitSpec = {
+  summary: 'a way out',
+  inputs: { in: '' },
+  outputs: {},
+  config: {},
+  drops: {},
+  containment: { role: 'exit' },
+} as const satisfies Spec;
+
+class Exit extends Element<typeof exitSpec> {
+  static readonly spec = exitSpec;
+  override push(batch: Batch): void {
+    this.sent += batch.count;
+  }
+}
 
 /** A connection that is open: the clone's first byte has number 1001, the other's 501. */
 function open(config = '') {
@@ -69,6 +89,8 @@ t.test('a match goes across segments, and its beginning waits', async (t) => {
   t.same(peer(2), [1002]);
   t.match(clone(data(1006, 'exey')), [{ at: 2, text: 'harmlessy' }]);
   t.match(clone(data(1010, 'cm')), [{ at: 11, text: '' }]);
+  t.same(later(1), [], 'as long as something is on the way');
+  peer(11);
   t.same(later(1), [{ at: 11, text: 'cm' }], 'but not for ever');
   t.match(clone(data(1012, 'd.exez')), [{ at: 13, text: 'z' }], 'the rest of a match is left out then');
 });
@@ -174,4 +196,13 @@ t.test('a quiet connection is forgotten, and one of a universe that has ended', 
   t.equal(element.waiting, 0);
   t.not(clone(data(1004, 'x'))[0]!.at, 4, 'what goes on is another stream');
   await rewriter.engine.stop();
+});
+
+t.test('what nobody has rewritten does not leave', async (t) => {
+  const exit = rig(Exit);
+  const packet = packetOf(OUT, { seq: 1, ack: 1, flags: ACK, window: 1, data: Buffer.from('cmd.exe') });
+  for (const rewrite of [0, 1]) exit.put(packet, { ...columnsOf(packet), rewrite });
+  exit.run();
+  t.equal(exit.element.sent, 1);
+  t.equal((exit.element.drops as Record<string, { value: number }>)['unwritten']!.value, 1);
 });

@@ -28,7 +28,8 @@ function thousand(last: string): string {
       `dst net ${net} and depth > 3`,
     ][i % 4]!;
   };
-  return `${Array.from({ length: RULES - 1 }, (_, i) => `${match(i)} -> drop`).join('\n')}\nall -> ${last}\n`;
+  const rules = Array.from({ length: RULES - 2 }, (_, i) => `${match(i)} -> drop`);
+  return ['ceiling { dst net 0.0.0.0/0 }', 'tcp and dst port 25 -> drop', ...rules, `all -> ${last}`].join('\n');
 }
 
 interface Case {

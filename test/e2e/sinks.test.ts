@@ -72,7 +72,7 @@ t.test('sinks', { skip: noLab }, async (t) => {
     t.match(requests[0]!.record, { method: 'GET', path: '/a.exe', source: TOOL, port: 80, complete: true });
     t.match(requests[1], { record: { method: 'POST', port: 8080, target: '192.0.2.80' }, body: 'user=a&password=b' });
     t.match(requests[4]!.record, { method: 'PUT', complete: true, truncated: false });
-    t.match(requests[4]!.body, /^\x7fELF/, 'a file in chunks');
+    t.equal(requests[4]!.body.slice(1, 4), 'ELF', 'a file in chunks');
     t.equal(requests[4]!.body.length, requests[4]!.record.bytes);
   });
 

@@ -131,7 +131,7 @@ function sizeOf({ record, body }: Omit<Item, 'name'>): number {
 
 /** JSON itself leaves the controls of a terminal that have eight bits as they are. */
 function plain(json: string): string {
-  return json.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  return json.replace(/[^\n\P{Cc}]/gu, (c) => `\\u00${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** Writes a file that appears when it is complete, for its owner alone. */

@@ -146,10 +146,13 @@ t.test('the zone answers: names before patterns, the longest pattern first', asy
       'www.example.com 1 60 192.0.2.2',
     ],
   });
-  t.match(read(ask(question('example.com', { type: 15 })))!.records, [/^example\.com 15 300 \0\n\x04mail/]);
+  t.equal(
+    read(ask(question('example.com', { type: 15 })))!.records[0],
+    'example.com 15 300 \0\n\x04mail\x07example\x03com\0',
+  );
   t.match(read(ask(question('example.com', { type: 16 })))!.records, [/v=spf1 -all$/]);
   t.equal(read(ask(question('example.com', { type: 255 })))!.records.length, 2);
-  t.match(read(ask(question('six.example.com', { type: 28 })))!.records, [/\x07$/]);
+  t.ok(read(ask(question('six.example.com', { type: 28 })))!.records[0]!.endsWith('\0\x07'));
   t.match(
     read(ask(question('www.example.com', { type: 28 }))),
     { rcode: 0, records: [] },

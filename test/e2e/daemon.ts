@@ -1,9 +1,7 @@
 /** A gateway as a user runs it: `potemkin run`, its data plane in a network namespace. */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-
-const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+import { plainly } from './lab-rig.js';
 
 /** Milliseconds that a start or an end may take. */
 const PATIENCE = 60_000;
@@ -36,7 +34,7 @@ function readSamples(text: string): Sample[] {
 /** Starts a gateway and waits until it runs. It is gone at the end of the test, whatever happens. */
 export async function runDaemon(t: Test, netns: string, graph: string, ...args: string[]): Promise<Daemon> {
   const options = ['run', graph, '--netns', netns, '--listen', '127.0.0.1:0', ...args];
-  const child = spawn(potemkin, options, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(...plainly(...options), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const endIn = (ms: number) => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Test } from 'tap';
 import type { Lab } from '../../src/control/lab/lab.js';
-import { potemkin, until } from './lab-rig.js';
+import { plainly, until } from './lab-rig.js';
 
 /** An event as `--events json` tells it. */
 export interface ToldEvent {
@@ -47,7 +47,7 @@ export class Gateway {
 
   private constructor(t: Test, lab: Lab, graph: string, args: readonly string[]) {
     const place = ['--netns', lab.namespaces.gateway, '--listen', '127.0.0.1:0', '--events', 'json'];
-    this.child = spawn(potemkin, ['run', graph, ...place, ...args], {
+    this.child = spawn(...plainly('run', graph, ...place, ...args), {
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     this.child.stderr!.setEncoding('utf8').on('data', (piece: string) => {

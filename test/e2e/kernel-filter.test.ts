@@ -10,7 +10,7 @@ import { runDaemon } from './daemon.js';
 import { CASES, CONTACTS } from './filter-cases.js';
 import { Wire, wrapped } from './filter-rig.js';
 import { SIMULATED } from './gateway.js';
-import { potemkin, run, until } from './lab-rig.js';
+import { plainly, run, until } from './lab-rig.js';
 import { noNamespaces } from './netns.js';
 import { LEFT, RIGHT } from './packets.js';
 
@@ -221,12 +221,12 @@ t.test('a gateway that sends past all policy', { skip, timeout: 120_000 }, async
 t.test('a run without a filter', { skip, timeout: 120_000 }, async (t) => {
   const wire = new Wire(t);
   const graph = join(CONFIG, 'farm.click');
-  const command = [potemkin, 'run', graph, ...DEFINES, '--netns', wire.pair.right, '--listen', 'off'];
+  const command = ['run', graph, ...DEFINES, '--netns', wire.pair.right, '--listen', 'off'];
   const hidden = 'mount --bind /dev/null "$(command -v nft)"; exec "$@"';
-  const refused = await run('unshare', ['--mount', 'sh', '-c', hidden, 'sh', ...command]);
+  const refused = await run('unshare', ['--mount', 'sh', '-c', hidden, 'sh', ...plainly(...command).flat()]);
   t.match(refused, { status: 1, err: 'the kernel filter needs nft, which may not be executed' });
   t.notMatch(refused.err, / runs/);
-  t.match(await run(potemkin, [...command.slice(1), '--filter', 'maybe']), {
+  t.match(await run(...plainly(...command, '--filter', 'maybe')), {
     status: 1,
     err: 'Allowed choices are on, off',
   });

@@ -84,7 +84,7 @@ struct Packets {
   uint16_t* image() const {
     return reinterpret_cast<uint16_t*>(base + 55296);
   }
-  // number of the strings to replace in what it carries plus 1, 0 if nothing is to be replaced
+  // what is to be replaced in what it carries: see REWRITE in src/packet/rewrite/column.ts; 0 if nothing is
   uint16_t* rewrite() const {
     return reinterpret_cast<uint16_t*>(base + 57344);
   }

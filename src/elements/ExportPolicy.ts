@@ -15,6 +15,7 @@ import { noteVerdict, Universes } from '../farm/universes.js';
 import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
+import { REWRITE } from '../packet/rewrite/column.js';
 import { VERDICT } from '../packet/verdict.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';
@@ -134,6 +135,8 @@ export class ExportPolicy extends Element<typeof spec> {
   private stopped = false;
   /** Flows decided, by the rule's place. */
   private readonly counts = new Map<string, number>();
+  /** Whether the row in hand has decided its flow anew. */
+  private anew = false;
   private asked: (decision: Decision) => boolean = () => true;
 
   constructor(setup: Setup<typeof spec>) {
@@ -174,6 +177,7 @@ export class ExportPolicy extends Element<typeof spec> {
     judge.prepare(batch, now);
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
+      this.anew = false;
       try {
         if ((this.packets.flowState[row]! & FLOW.data) !== 0) this.noteData(row);
         if (judge.isDecided(row) ? !this.meter(row, now) : !this.decide(row, now)) continue;
@@ -221,7 +225,8 @@ export class ExportPolicy extends Element<typeof spec> {
   /** Sends a row of a decided flow where its verdict says. */
   private send(row: number, now: number): void {
     const { packets } = this;
-    packets.rewrite[row] = this.judge.rewriteOf(row);
+    const rewrite = this.judge.rewriteOf(row);
+    packets.rewrite[row] = rewrite && this.anew ? rewrite | REWRITE.anew : rewrite;
     switch (packets.verdict[row]) {
       case VERDICT.forward:
         this.forward(row, now);
@@ -284,6 +289,7 @@ export class ExportPolicy extends Element<typeof spec> {
       clone,
     );
     const { step, over, passing, first } = outcome;
+    this.anew = !first;
     if (passing) {
       this.reportLimit(row, outcome);
       this.drops.quota.add(row);

@@ -34,6 +34,7 @@ const spec = {
   drops: {
     full: 'it carries more than may be held of its connection, or of all',
     streams: 'as many connections are rewritten as may be',
+    untracked: 'it is of a connection of which the beginning was not seen, or that is forgotten',
     unsent: 'it tells of something that was not sent',
     ended: 'it carries something behind the end of its stream',
     moved: 'its connection began by another input',

@@ -45,7 +45,7 @@ export const COLUMNS = {
   image: { type: 'u16', doc: 'number of the image that plays dst plus 1, 0 while none' },
   rewrite: {
     type: 'u16',
-    doc: 'number of the strings to replace in what it carries plus 1, 0 if nothing is to be replaced',
+    doc: 'what is to be replaced in what it carries: see REWRITE in src/packet/rewrite/column.ts; 0 if nothing is',
   },
   proto: { type: 'u8', doc: 'IPv4 protocol number' },
   tcpFlags: { type: 'u8', doc: 'TCP flags, 0 for others' },

@@ -91,11 +91,12 @@ export function through(
   { column, rewriter }: ReturnType<typeof bench>,
   input: string,
   packets: readonly Buffer[],
+  more = 0,
 ): Record<string, Buffer[]> {
   for (const packet of packets)
     rewriter.put(
       packet,
-      { ...columnsOf(packet), universe: 1, clone: 1, rewrite: input === 'back' ? 0 : column },
+      { ...columnsOf(packet), universe: 1, clone: 1, rewrite: input === 'back' ? 0 : column | more },
       input,
     );
   const out = rewriter.run();

@@ -1,6 +1,7 @@
 /** Streams arrive with strings replaced, whatever the network does; and no forbidden one ever does, whatever the sender does. */
 import fc from 'fast-check';
 import t from 'tap';
+import { REWRITE } from '../../src/packet/rewrite/column.js';
 import type { Rewriting } from '../../src/packet/rewrite/rewriting.js';
 import { bench, CLONE, End, endsOf, OUTSIDE, packetOf, segOf, substitutionOf, through } from './rewrite-rig.js';
 
@@ -195,7 +196,8 @@ const deed = fc.oneof(
       at: fc.oneof(fc.nat(40), fc.constantFrom(-1, -5, 70_000, 2 ** 31)),
       data: chunk,
       flags: fc.constantFrom(16, 16, 16, 24, 48, 0, 17, 4, 20, 2, 18, 3),
-      port: fc.constantFrom(1234, 1234, 1234, 1234, 1, 2, 3),
+      port: fc.constantFrom(1234, 1234, 1234, 1234, 1),
+      anew: fc.constantFrom(false, false, false, true),
       way: fc.constantFrom('forward', 'forward', 'forward', 'reflect'),
     }),
   },
@@ -255,21 +257,26 @@ async function misbehave(
     }
   };
   const to = { src: CLONE, sport: 1234, dst: OUTSIDE, dport: 80 };
-  const say = (seg: Parameters<typeof packetOf>[1], sport: number, way: string) =>
-    see(Object.values(through(made, way, [packetOf({ ...to, sport }, seg)])).flat());
+  const say = (seg: Parameters<typeof packetOf>[1], sport: number, way: string, anew = false) =>
+    see(Object.values(through(made, way, [packetOf({ ...to, sport }, seg)], anew ? REWRITE.anew : 0)).flat());
   const syn = () => say({ seq: base, ack: 0, flags: 2, window: 9, data: Buffer.alloc(0) }, 1234, 'forward');
   syn();
   /** Ports of which a flow table knows no flow any more: what opens none is not let through there. */
   const unknown = new Set<number>();
+  /** Ports of which a flow has been decided: it is not decided anew all the time. */
+  const decided = new Set<number>();
   for (const each of deeds) {
     if (each.kind === 'say') {
-      if (each.flags & 2) unknown.delete(each.port);
+      if ((each.flags & 7) === 2) unknown.delete(each.port);
       if (unknown.has(each.port)) continue;
+      if (each.flags & 2) decided.add(each.port);
       say(
         { seq: (base + 1 + each.at) >>> 0, ack: 9, flags: each.flags, window: 9, data: Buffer.from(each.data) },
         each.port,
         each.way,
+        each.anew && !decided.has(each.port),
       );
+      if (each.anew) decided.add(each.port);
     } else if (each.kind === 'answer') {
       const seg = {
         seq: 9,

@@ -1,7 +1,5 @@
+import { REWRITE } from '../../packet/rewrite/column.js';
 import type { Substitution } from '../../packet/rewrite/substitution.js';
-
-/** The column `rewrite` has 16 bits. */
-const MOST = 0xffff;
 
 /** Numbers what policies replace, for the column `rewrite`. The same text has the same number. */
 export class Rewrites {
@@ -15,7 +13,8 @@ export class Rewrites {
     if (substitution === undefined) return 0;
     const known = this.numbers.get(substitution.text);
     if (known !== undefined) return known;
-    if (this.all.length === MOST) throw new Error(`there have been ${MOST} different substitutions since the start`);
+    if (this.all.length === REWRITE.number)
+      throw new Error(`there have been ${REWRITE.number} different substitutions since the start`);
     const number = this.all.push(substitution);
     this.numbers.set(substitution.text, number);
     return number;

@@ -10,6 +10,8 @@ export interface Connection {
   readonly senders: [Sender | undefined, Sender | undefined];
   /** When a packet of it came last. */
   active: number;
+  /** Whether it was open before anything in it was to be replaced. */
+  midway: boolean;
   /** Whether an end that is not rewritten has said that it is over. */
   over: boolean;
 }
@@ -70,6 +72,7 @@ export class Connections {
       slot,
       senders: [undefined, undefined],
       active: now,
+      midway: false,
       over: false,
     };
     this.all.set(slot, connection);

@@ -4,6 +4,7 @@ import { CHECK } from '../../native/ip.js';
 import { Batch } from '../batch.js';
 import type { Packets } from '../packets.js';
 import { ICMP_ERRORS, PROTOCOL, TCP_FLAG } from '../protocol.js';
+import { REWRITE } from './column.js';
 import { type Connection, Connections } from './connections.js';
 import { cutQuotation, type DatagramRefusal, rewriteDatagram } from './datagram.js';
 import { Stream, type StreamLimits } from './stream.js';
@@ -17,7 +18,7 @@ const { fin: FIN, syn: SYN, rst: RST, ack: ACK } = TCP_FLAG;
 const REPEATS = 8;
 
 /** Why a packet is not passed on. */
-export type RewriteRefusal = Refusal | DatagramRefusal | 'checksum' | 'moved' | 'flags' | 'streams';
+export type RewriteRefusal = Refusal | DatagramRefusal | 'checksum' | 'moved' | 'flags' | 'streams' | 'untracked';
 
 export interface RewritingOptions {
   readonly packets: Packets;
@@ -143,14 +144,14 @@ export class Rewriting {
         drop(row, 'fragment');
         return;
       }
-      this.segment(row, port, this.options.substitution(column), connection, now);
+      this.segment(row, port, column, connection, now);
       return;
     }
     if (connection) {
       this.error(row, port, connection);
       return;
     }
-    const substitution = this.options.substitution(column);
+    const substitution = this.options.substitution(column & REWRITE.number);
     if (!substitution) {
       drop(row, 'protocol');
       return;
@@ -165,33 +166,31 @@ export class Rewriting {
     this.changed.add(row);
   }
 
-  private segment(
-    row: number,
-    port: number,
-    substitution: Substitution | undefined,
-    known: Connection | undefined,
-    now: number,
-  ): void {
+  private segment(row: number, port: number, column: number, known: Connection | undefined, now: number): void {
     const { packets, drop, back } = this.options;
     const flags = packets.tcpFlags[row]!;
     if (flags & SYN && flags & (FIN | RST)) {
       drop(row, 'flags');
       return;
     }
-    const connection = known ?? (flags & RST ? undefined : this.connections.open(packets, row, now));
+    const substitution = this.options.substitution(column & REWRITE.number);
+    const anew = (column & REWRITE.anew) !== 0;
+    const begins = (flags & SYN) !== 0 || (anew && !(flags & RST));
+    const connection = known ?? (begins ? this.connections.open(packets, row, now) : undefined);
     if (!connection) {
-      if (!(flags & RST)) {
-        drop(row, 'streams');
-        return;
-      }
-      this.bare(row, port);
+      if (flags & RST) this.bare(row, port);
+      else drop(row, begins ? 'streams' : 'untracked');
       return;
     }
+    if (anew) connection.midway = true;
     const end = Connections.end(packets.src[row]!, packets.sport[row]!, packets.dst[row]!, packets.dport[row]!);
     connection.active = now;
     const { senders } = connection;
     const other = senders[1 - end];
-    if (port !== back) this.begin(row, port, substitution, connection, end);
+    if (port !== back && !this.begin(row, port, substitution, connection, end)) {
+      drop(row, 'untracked');
+      return;
+    }
     const sender = senders[end];
     if (sender && sender.port !== port) {
       drop(row, 'moved');
@@ -215,31 +214,31 @@ export class Rewriting {
     if (other) this.tcp.pump(other);
   }
 
-  /** Begins to follow what an end sends, if it begins now. A SYN begins anew. */
+  /** Begins to follow what an end sends, if it begins now. A SYN begins anew. @returns false if its beginning was missed */
   private begin(
     row: number,
     port: number,
     substitution: Substitution | undefined,
     connection: Connection,
     end: 0 | 1,
-  ): void {
+  ): boolean {
     const { packets } = this.options;
     const sequence = packets.view.getUint32(packets.start[row]! + packets.ipHeader[row]! + 4);
     const flags = packets.tcpFlags[row]!;
     const begins = (flags & SYN) !== 0;
     const before = connection.senders[end];
     const again = before?.stream.inBase === sequence && before.port === port;
-    if (before ? !begins || again : (flags & RST) !== 0) return;
+    if (before ? !begins || again : (flags & RST) !== 0) return true;
     if (before) this.forget(before);
+    connection.senders[end] = undefined;
+    if (!substitution) return true;
+    if (!begins && !connection.midway) return false;
     connection.over = false;
-    if (!substitution) {
-      connection.senders[end] = undefined;
-      return;
-    }
     // What an end sends on the ports of a connection that is forgotten here, but not by its peer, must not go on where
     // that one has left off: else two halves of a match would meet there.
     const stream = new Stream(substitution, sequence, begins ? this.shift() : 0, begins, this.limits);
     connection.senders[end] = new Sender(stream, port);
+    return true;
   }
 
   private shift(): number {

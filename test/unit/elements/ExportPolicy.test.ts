@@ -4,9 +4,11 @@ import t, { type Test } from 'tap';
 import { ExportPolicy } from '../../../src/elements/ExportPolicy.js';
 import { Images } from '../../../src/farm/images.js';
 import { LearntNames } from '../../../src/farm/names.js';
+import { Rewrites } from '../../../src/farm/policy/rewrites.js';
 import { type CloneRecord, Universes } from '../../../src/farm/universes.js';
 import { FLOW } from '../../../src/packet/flow.js';
 import { PROTOCOL } from '../../../src/packet/protocol.js';
+import { REWRITE } from '../../../src/packet/rewrite/column.js';
 import { VERDICT } from '../../../src/packet/verdict.js';
 import { columnsOf, craft, type Wanted } from '../craft.js';
 import { OPEN } from '../farm/policy/asker.js';
@@ -466,4 +468,20 @@ t.test('export is stopped by a handler', async (t) => {
   t.equal(policy.handlers.stop_export.read(), 'true');
   t.same(calls, [{ by: 'element', reason: 'a test' }]);
   t.equal(policy.send({}, REPLY).output, undefined);
+});
+
+t.test('what is to be replaced is written down for every packet of a flow', async (t) => {
+  const text = 'udp -> drop\ntcp -> rewrite "a" to "b" then reflect\n';
+  t.throws(() => bench(t, text).element.start(), { message: /x\.policy: expected a Rewriter in the graph/ });
+  const policy = bench(t, 'tcp -> reflect\n');
+  t.throws(() => policy.reload(text), { message: /expected a Rewriter/ });
+  policy.engine.services.shared(Rewrites).present = true;
+  const plain = policy.send();
+  t.match(plain, { output: 'reflect', rewrite: 0 });
+  policy.reload(text);
+  t.match(policy.send(), { output: 'reflect', rewrite: 1 });
+  const anew = policy.send({}, same(plain));
+  t.match(anew, { output: 'reflect', rewrite: 1 | REWRITE.anew }, 'what has been decided otherwise before');
+  t.match(policy.send({}, same(anew)), { output: 'reflect', rewrite: 1 });
+  t.match(policy.handlers.decisions.read(), /\trewrite then reflect\t/);
 });

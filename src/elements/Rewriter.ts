@@ -3,6 +3,7 @@ import { Universes } from '../farm/universes.js';
 import type { Batch } from '../packet/batch.js';
 import { Rewriting } from '../packet/rewrite/rewriting.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { faultDrops } from '../pipeline/faulty.js';
 import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
 import { bytes, count, seconds } from '../pipeline/values.js';
@@ -32,6 +33,7 @@ const spec = {
   },
   validate: ({ bytes }) => ((bytes as number) < 128 * 2 ** 10 ? 'expected BYTES of at least 128k' : undefined),
   drops: {
+    ...faultDrops(),
     full: 'it carries more than may be held of its connection, or of all',
     streams: 'as many connections are rewritten as may be',
     untracked: 'it is of a connection of which the beginning was not seen, or that is forgotten',

@@ -10,6 +10,7 @@ import { CloneFarm } from './CloneFarm.js';
 import { Counter } from './Counter.js';
 import { Discard } from './Discard.js';
 import { Dispatcher } from './Dispatcher.js';
+import { ExportNat } from './ExportNat.js';
 import { ExportPolicy } from './ExportPolicy.js';
 import { FlowTable } from './FlowTable.js';
 import { FromDevice } from './FromDevice.js';
@@ -53,6 +54,7 @@ const classes: readonly ElementClass[] = [
   Counter,
   Discard,
   Dispatcher,
+  ExportNat,
   ExportPolicy,
   FlowTable,
   FromDevice,

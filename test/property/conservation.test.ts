@@ -23,6 +23,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   BandwidthShaper: [{ config: '2000, CAPACITY 5' }],
   CheckPaint: [{ config: '1' }, { config: '1', outputs: 2 }],
   Dispatcher: [{ config: 'MAP a.map', folder }],
+  ExportNat: [{ config: 'ADDRESS 192.0.2.1' }],
   ExportPolicy: [{ config: 'POLICY a.policy', folder }],
   GreEncap: [{ config: '192.0.2.1, 192.0.2.2' }, { config: '192.0.2.1, 192.0.2.2, KEY 7, CHECKSUM yes, SEQUENCE yes' }],
   HashSwitch: [{ config: '12, 8', outputs: 3 }],

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { native } from '../../native/addon.js';
 import { CHECK } from '../../native/ip.js';
 import { Batch } from '../batch.js';
+import { ROWS } from '../columns.js';
 import type { Packets } from '../packets.js';
 import { ICMP_ERRORS, PROTOCOL, TCP_FLAG } from '../protocol.js';
 import { REWRITE } from './column.js';
@@ -18,7 +19,15 @@ const { fin: FIN, syn: SYN, rst: RST, ack: ACK } = TCP_FLAG;
 const REPEATS = 8;
 
 /** Why a packet is not passed on. */
-export type RewriteRefusal = Refusal | DatagramRefusal | 'checksum' | 'moved' | 'flags' | 'streams' | 'untracked';
+export type RewriteRefusal =
+  | Refusal
+  | DatagramRefusal
+  | 'checksum'
+  | 'moved'
+  | 'flags'
+  | 'streams'
+  | 'untracked'
+  | 'faulty';
 
 export interface RewritingOptions {
   readonly packets: Packets;
@@ -58,28 +67,28 @@ export class Rewriting {
   /** Rows to be looked at, and rows whose checksums are to be made right. */
   private readonly concerned = new Batch();
   private readonly changed = new Batch();
+  /** Rows that go on, and by row the port by which. */
+  private readonly ready = new Batch();
+  private readonly ports = new Uint8Array(ROWS);
   /** Senders of which something is withheld, the one that is due first before the others. */
   private readonly withholding = new Set<Sender>();
   private shifts = 0;
 
   constructor(options: RewritingOptions) {
-    const { packets, connections, memory, bytes, seed, pass } = options;
+    const { packets, connections, memory, bytes, seed } = options;
     this.options = options;
     this.connections = new Connections(connections, seed);
     this.budget = new Budget(memory);
     this.limits = { bytes, budget: this.budget };
     this.tcp = new TcpRewriter({
       packets,
-      emit: (row, port) => {
-        pass(row, port);
-        this.changed.add(row);
-      },
+      emit: (row, port) => this.pass(row, port, true),
     });
   }
 
   /** Takes rows that came by a port. Each is passed on by the same one, or dropped. */
   take({ rows, count }: Batch, port: number, now: number): void {
-    const { packets, pass } = this.options;
+    const { packets } = this.options;
     const { concerned, connections } = this;
     for (let i = 0; i < count; i++) this.key(i, rows[i]!);
     connections.look(count);
@@ -92,7 +101,7 @@ export class Rewriting {
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const connection = found[i];
-      if (!connection && packets.rewrite[row] === 0) pass(row, port);
+      if (!connection && packets.rewrite[row] === 0) this.pass(row, port, false);
       else this.one(row, port, connection, now);
     }
     this.finish();
@@ -132,7 +141,7 @@ export class Rewriting {
   }
 
   private one(row: number, port: number, connection: Connection | undefined, now: number): void {
-    const { packets, pass, drop, mtu } = this.options;
+    const { packets, drop, mtu } = this.options;
     const column = packets.rewrite[row]!;
     packets.rewrite[row] = 0;
     if (packets.fault[row] !== 0) {
@@ -162,8 +171,7 @@ export class Rewriting {
       return;
     }
     this.replaced += outcome;
-    pass(row, port);
-    this.changed.add(row);
+    this.pass(row, port, true);
   }
 
   private segment(row: number, port: number, column: number, known: Connection | undefined, now: number): void {
@@ -208,8 +216,7 @@ export class Rewriting {
     if (sender) this.send(row, sender, now);
     else if (substitution) this.bare(row, port);
     else {
-      this.options.pass(row, port);
-      this.changed.add(row);
+      this.pass(row, port, true);
     }
     if (other) this.tcp.pump(other);
   }
@@ -270,16 +277,15 @@ export class Rewriting {
 
   /** A reset of a connection that is not followed carries nothing. */
   private bare(row: number, port: number): void {
-    const { packets, pass } = this.options;
+    const { packets } = this.options;
     packets.length[row] = packets.payload[row]!;
     packets.view.setUint16(packets.start[row]! + 2, packets.length[row]!);
-    pass(row, port);
-    this.changed.add(row);
+    this.pass(row, port, true);
   }
 
   /** An ICMP error about a segment of a rewritten stream: what it quotes is what the sender has sent. */
   private error(row: number, port: number, connection: Connection): void {
-    const { packets, pass, drop } = this.options;
+    const { packets, drop } = this.options;
     const { view } = packets;
     const quoted = this.quotedTcp(row);
     if (!cutQuotation(packets, row)) {
@@ -297,8 +303,7 @@ export class Rewriting {
       }
       view.setUint32(quoted + 24, stream.sequenceAt(stream.inputBefore(position, false)));
     }
-    pass(row, port);
-    this.changed.add(row);
+    this.pass(row, port, true);
   }
 
   /** Whether a connection is over, as the end says that is not rewritten, or that has got all. */
@@ -333,13 +338,26 @@ export class Rewriting {
     this.finish();
   }
 
-  /** Makes the checksums of what was changed right. */
+  /** Puts a row among those that go on, in this order, when checksums are right. */
+  private pass(row: number, port: number, changed: boolean): void {
+    this.ports[row] = port;
+    this.ready.add(row);
+    if (changed) this.changed.add(row);
+    else this.options.packets.fault[row] = 0;
+  }
+
+  /** Makes the checksums of what was changed right, and passes on what is ready. */
   private finish(): void {
-    const { changed } = this;
-    const { packets } = this.options;
-    const faulty = changed.count > 0 ? native.ipFinish(packets.bytes, changed.rows, changed.count) : 0;
+    const { changed, ready, ports } = this;
+    const { packets, pass, drop } = this.options;
+    if (changed.count > 0) native.ipFinish(packets.bytes, changed.rows, changed.count);
+    for (let i = 0; i < ready.count; i++) {
+      const row = ready.rows[i]!;
+      if (packets.fault[row] === 0) pass(row, ports[row]!);
+      else drop(row, 'faulty');
+    }
     changed.clear();
-    if (faulty > 0) throw new Error(`${faulty} packets were made wrong`);
+    ready.clear();
   }
 
   /** Forgets connections that are quiet, over, or of a universe that has ended. */

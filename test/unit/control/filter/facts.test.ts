@@ -4,10 +4,15 @@ import { checkSource } from '../../../../src/control/graph-file.js';
 import { DEFAULT_CEILING } from '../../../../src/farm/policy/ceiling.js';
 import { formatDiagnostic } from '../../../../src/pipeline/click/diagnostics.js';
 
-const folder = t.testdir({ 'a.map': '0.0.0.0/0 linux\n', 'a.policy': 'reply -> forward\n', names: 'example.com\n' });
+const folder = t.testdir({
+  'a.map': '0.0.0.0/0 linux\n',
+  'a.policy': 'reply -> forward\n',
+  names: 'example.com\n',
+  'mail.policy': 'ceiling { reply; tcp and dst port 25 and dst net 192.0.2.0/24 }\nreply -> forward\n',
+});
 
-function check(ways: string, flows = 'FlowTable') {
-  const text = `flows :: ${flows}; export :: ExportPolicy(POLICY a.policy); ${ways};
+function check(ways: string, flows = 'FlowTable', policy = 'POLICY a.policy') {
+  const text = `flows :: ${flows}; export :: ExportPolicy(${policy}); ${ways};
     in -> CheckIPHeader -> [outside] flows; flows[known] -> farm :: CloneFarm; flows[new] -> UniverseTagger -> bind :: Dispatcher(MAP a.map) -> farm;
     flows[stray] -> Discard; farm -> CheckIPHeader -> [inside] flows; flows[inside] -> export;
     export[reflect] -> Reflector -> bind; export[redirect] -> farm; export[drop] -> Discard;`;
@@ -29,6 +34,16 @@ t.test('a tunnel and its ceiling', async (t) => {
     questions: [],
     quiet: { tcp: 360, udp: 120, echo: 90 },
   });
+});
+
+t.test('mail leaves if the ceiling and the graph say so', async (t) => {
+  const way = `${GRE}); export[forward] -> in`;
+  const mail = (policy: string) =>
+    filterFacts(check(way, 'FlowTable', policy)).exits[0]!.boxes!.some(
+      ({ dport: [first, last] }) => first === 25 && last === 25,
+    );
+  t.notOk(mail('POLICY mail.policy'));
+  t.ok(mail('POLICY mail.policy, MAIL allow'));
 });
 
 t.test('devices, and time for the longest conversation of the flow table', async (t) => {

@@ -1,0 +1,219 @@
+/**
+ * Deliberately broken builds, which the property test must find out: each changes a text of the compiled gateway that is there
+ * exactly once.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+interface Change {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Mutation {
+  readonly name: string;
+  readonly changes: readonly Change[];
+  /** What the test must say of it. */
+  readonly says: RegExp;
+}
+
+const mutation = (name: string, says: RegExp, file: string, from: string, to: string): Mutation => ({
+  name,
+  says,
+  changes: [{ file, from, to }],
+});
+
+const UNLICENSED = /no rule of .* licenses it/;
+const QUOTA = /beyond the quota/;
+/** It leaves by a rule that is not the one, or as one more than that lets out. */
+const WRONG = /no rule of .* licenses it|beyond the quota/;
+
+/** Those that the test must catch in any case. */
+export const SEEDED: readonly Mutation[] = [
+  mutation(
+    'the spoof check is skipped',
+    /a forged source leaves/,
+    'farm/outbound.js',
+    'packets.view.getUint32(packets.start[row] + 12) !== clone.address',
+    'false',
+  ),
+  mutation(
+    'the test for replies is reversed',
+    WRONG,
+    'farm/policy/facts.js',
+    'return (flowState & bits) === bits;',
+    'return (flowState & bits) !== bits;',
+  ),
+  mutation(
+    'a quota is off by one',
+    QUOTA,
+    'farm/policy/meter.js',
+    'return count + what <= this.most;',
+    'return count + what <= this.most + 1;',
+  ),
+];
+
+export const OTHERS: readonly Mutation[] = [
+  mutation(
+    'a quota of destinations is off by one',
+    QUOTA,
+    'farm/policy/meter.js',
+    'return count < this.most ||',
+    'return count <= this.most ||',
+  ),
+  mutation(
+    'packets of flows that go on are not counted',
+    QUOTA,
+    'farm/policy/judge.js',
+    'if (counters.take(meters, row, now))',
+    'if (true)',
+  ),
+  mutation(
+    'limits begin anew when a policy is read again',
+    QUOTA,
+    'farm/policy/steps.js',
+    'const made = before.get(name) ?? new Meter(limit);',
+    'const made = new Meter(limit);',
+  ),
+  mutation(
+    'flows of another universe are let out',
+    /share a conversation|beyond the quota/,
+    'farm/policy/exit.js',
+    'if (state & FLOW.collides)',
+    'if (false)',
+  ),
+  mutation(
+    'IP options are let out',
+    /IP options/,
+    'farm/policy/exit.js',
+    'if (packets.ipHeader[row] > 20)',
+    'if (false)',
+  ),
+  mutation(
+    'what one clone answers another is let out',
+    WRONG,
+    'farm/policy/exit.js',
+    'if ((state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply)',
+    'if (false)',
+  ),
+  mutation(
+    'a decision outlives its policy',
+    WRONG,
+    'farm/policy/judge.js',
+    'this.number = this.numbers.next(this.steps.all);',
+    'this.number ||= this.numbers.next(this.steps.all);',
+  ),
+  mutation(
+    'a flow is not decided anew with its first payload',
+    WRONG,
+    'farm/policy/judge.js',
+    'if (decision & EARLY && this.hasPayload(row))',
+    'if (false)',
+  ),
+  mutation(
+    'a flow is not decided anew when it grows old',
+    WRONG,
+    'farm/policy/judge.js',
+    'if (policy.ages.length > 0 &&',
+    'if (false &&',
+  ),
+  mutation(
+    'the last rule decides instead of the first',
+    WRONG,
+    'farm/policy/rule-index.js',
+    'const number = word * 32 + 31 - Math.clz32(rules & -rules);',
+    'const number = word * 32 + 31 - Math.clz32(rules);',
+  ),
+  mutation(
+    'decisions of a turn are kept for the next',
+    WRONG,
+    'farm/policy/judge.js',
+    '    settle() {\n        this.fresh.clear();',
+    '    settle() {',
+  ),
+  mutation(
+    'a ceiling can be raised',
+    /a ceiling is raised/,
+    'farm/policy/in-force.js',
+    '(more &&',
+    '(false &&',
+  ),
+  {
+    name: 'the kill switch is not looked at',
+    says: /export is stopped/,
+    changes: [
+      {
+        file: 'elements/ExportPolicy.js',
+        from: 'this.stopped = this.services.killSwitch.stopped;',
+        to: 'this.stopped = false;',
+      },
+      { file: 'pipeline/link.js', from: 'if (gate?.killSwitch.stopped)', to: 'if (false)' },
+    ],
+  },
+  mutation(
+    'a group of hosts is taken for a host',
+    /it is for nobody/,
+    'elements/GreTunnel.js',
+    'first < 224 &&',
+    'first < 256 &&',
+  ),
+  mutation(
+    'sources are taken for pairs',
+    /nothing to do with its universe/,
+    'elements/UniverseTagger.js',
+    "key === 'source' ? 0 :",
+    "key !== 'packet' ? 0 :",
+  ),
+  mutation(
+    'queues are no matter to the proof',
+    /no rule|not sent this now|quota|share/,
+    'pipeline/ways.js',
+    'if (spec?.decoupled !== true)',
+    'if (true)',
+  ),
+  mutation(
+    'clones of another farm are taken for one’s own',
+    /for another address|comes from universe|second clone/,
+    'farm/roster.js',
+    'return this.ids.next(this.isTaken);',
+    'return (this.last = (this.last ?? 0) + 1) % 3 || 3;',
+  ),
+];
+
+/** The compiled gateway and the test, as they are but for a mutation. */
+function build(folder: string, { name, changes }: Mutation): void {
+  const root = resolve('.');
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['src', 'test/property', 'test/unit'])
+    cpSync(join(root, 'dist', part), join(folder, 'dist', part), { recursive: true });
+  for (const link of ['node_modules', 'build', 'package.json', 'config'])
+    symlinkSync(join(root, link), join(folder, link));
+  for (const { file, from, to } of changes) {
+    const path = join(folder, 'dist/src', file);
+    const text = readFileSync(path, 'utf8');
+    const found = text.split(from).length - 1;
+    if (found !== 1) throw new Error(`${name}: '${from}' is ${found} times in ${file}, and not once`);
+    writeFileSync(
+      path,
+      text.replace(from, () => to),
+    );
+  }
+}
+
+/** Runs the property test against a broken build. @returns what it says was wrong, undefined if nothing */
+export async function test(folder: string, mutation: Mutation, cases: number): Promise<string | undefined> {
+  build(folder, mutation);
+  const env = { ...process.env, POTEMKIN_CASES: String(cases), POTEMKIN_SHRINK: 'no', TAP: '1' };
+  const child = spawn(process.execPath, ['dist/test/property/containment.test.js'], {
+    cwd: folder,
+    env,
+    stdio: 'pipe',
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const code = await new Promise<number | null>((done) => child.on('close', done));
+  if (code === 0) return undefined;
+  return /^ *# (?!Subtest)(.*)$/m.exec(output)?.[1] ?? output.slice(-2000);
+}

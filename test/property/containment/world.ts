@@ -1,0 +1,347 @@
+/** A gateway whose clones and tunnels belong to the test, and an oracle that looks on. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GreTunnel as RealTunnel } from '../../../src/elements/GreTunnel.js';
+import { elements } from '../../../src/elements/index.js';
+import { Images } from '../../../src/farm/images.js';
+import type { Packets } from '../../../src/packet/packets.js';
+import { type CheckedGraph, checkGraph } from '../../../src/pipeline/check.js';
+import { Clock } from '../../../src/pipeline/clock.js';
+import { Engine } from '../../../src/pipeline/engine.js';
+import { KillSwitch } from '../../../src/pipeline/kill-switch.js';
+import { Registry } from '../../../src/pipeline/registry.js';
+import { craft, type Wanted } from '../../unit/craft.js';
+import { CloneFarm, type Puppet } from '../hostile.js';
+import { type GraphData, printGraph } from './graphs.js';
+import { type Guest, Oracle, type Stats } from './oracle.js';
+import { type PolicyData, print } from './policies.js';
+import { type Mutation, type Step, type Twist, wanted } from './traffic.js';
+
+/** Outer headers: IPv4 and GRE without options. */
+const OUTER = 24;
+
+/** So many turns in a row end by themselves, or never. */
+const TURNS = 500;
+
+/** Packets go round for ever. */
+export class Restless extends Error {}
+
+/** A tunnel whose other end is the test. */
+class GreTunnel extends RealTunnel {
+  readonly incoming: Buffer[] = [];
+  onSend: (clone: number, packet: Buffer) => void = () => {};
+
+  override start(): void {
+    const driver = {
+      receive: (packets: Packets, max: number): number => {
+        const some = this.incoming.splice(0, max);
+        for (const bytes of some) {
+          const row = packets.take();
+          packets.bytes.set(bytes, packets.start[row]!);
+          packets.length[row] = bytes.length;
+        }
+        return some.length;
+      },
+      send: (packets: Packets, rows: Uint16Array, count: number): number => {
+        for (const row of rows.subarray(0, count))
+          this.onSend(packets.clone[row]!, Buffer.from(packets.packet(row)).subarray(OUTER));
+        return count;
+      },
+      close() {},
+    };
+    Object.assign(this, { driver, mtu: 1500 });
+  }
+}
+
+const replaced = [CloneFarm, GreTunnel];
+const registry = new Registry([
+  ...elements.names.filter((name) => !replaced.some((each) => each.name === name)).map((name) => elements.get(name)!),
+  ...replaced,
+]);
+
+/** Which image plays which address. */
+export const MAP = '0.0.0.0/0 linux\n10.99.0.2/32 windows\n198.51.100.2/32 windows\n';
+
+/** The router's header around a packet. */
+function encapsulated(packet: Buffer): Buffer {
+  const payload = Buffer.concat([Buffer.from([0, 0, 8, 0]), packet]);
+  return craft({ proto: 47, src: 0xc0000201, dst: 0xc0000202, payload });
+}
+
+/** Makes the checksum of an IPv4 header right. */
+function mend(packet: Buffer): void {
+  const header = Math.min(packet.length, (packet[0]! & 15) * 4) & ~1;
+  packet.writeUInt16BE(0, 10);
+  let sum = 0;
+  for (let at = 0; at < header; at += 2) sum += packet.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  packet.writeUInt16BE(~sum & 0xffff, 10);
+}
+
+/** What is wrong with a graph, or the graph itself. The policies are written for it to read. */
+export function checked(folder: string, graph: GraphData, policies: ReadonlyMap<string, PolicyData>) {
+  for (const [name, policy] of policies) writeFileSync(join(folder, `${name}.policy`), print(policy));
+  const text = printGraph(graph);
+  const { graph: sound, diagnostics } = checkGraph({ file: join(folder, 'g.click'), text }, registry);
+  return {
+    text,
+    sound,
+    errors: diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message),
+  };
+}
+
+export interface Script {
+  readonly graph: GraphData;
+  readonly policies: ReadonlyMap<string, PolicyData>;
+  /** Policies that may be put into force later. */
+  readonly spare: readonly PolicyData[];
+}
+
+export class World {
+  readonly clock = new Clock({ virtual: true, now: 1_000_000 });
+  private readonly engine: Engine;
+  private readonly oracle: Oracle;
+  private readonly killSwitch = new KillSwitch();
+  private readonly farms: CloneFarm[];
+  private readonly tunnels: GreTunnel[];
+  private readonly folder: string;
+  private readonly script: Script;
+  private readonly stats: Stats;
+  private outside = 0;
+  private readonly received: { puppet: Puppet; packet: Buffer }[] = [];
+  private readonly emitted: { wanted: Wanted; puppet: Puppet }[] = [];
+  private readonly left: Buffer[] = [];
+  /** Steps until export is let go on. */
+  private lifting = 0;
+  /** What went wrong in the middle of a turn. */
+  private failure: unknown;
+
+  constructor(folder: string, sound: CheckedGraph, script: Script, stats: Stats) {
+    this.folder = folder;
+    this.script = script;
+    this.stats = stats;
+    this.engine = new Engine(sound, registry, {
+      clock: this.clock,
+      seed: 1n,
+      checked: process.env['POTEMKIN_CHECKED'] === '1',
+      killSwitch: this.killSwitch,
+    });
+    this.oracle = new Oracle(script.graph, script.policies, () => this.clock.now, stats);
+    const all = this.engine.elements;
+    this.farms = all.filter((element): element is CloneFarm => element instanceof CloneFarm);
+    this.tunnels = all.filter((element): element is GreTunnel => element instanceof GreTunnel);
+    const images = this.engine.services.shared(Images);
+    const attempt = (what: () => void) => {
+      try {
+        what();
+      } catch (error) {
+        this.failure ??= error;
+      }
+    };
+    for (const { hostile } of this.farms) {
+      hostile.onBirth = (puppet, image) =>
+        attempt(() =>
+          this.oracle.born({ ...puppet, image: images.name(image), alive: true, depth: 0, contacted: false }),
+        );
+      hostile.onEnd = (id) => attempt(() => this.oracle.gone(id));
+      hostile.onDeliver = (puppet, packet) =>
+        attempt(() => {
+          this.oracle.delivered(this.guest(puppet), packet);
+          if (packet.length >= 28 && packet[0]! >> 4 === 4) this.received.push({ puppet, packet });
+        });
+    }
+    for (const tunnel of this.tunnels) {
+      tunnel.onSend = (clone, packet) =>
+        attempt(() => {
+          this.left.push(packet);
+          this.oracle.leaves(tunnel.name, clone, packet);
+        });
+    }
+  }
+
+  start = () => this.engine.start();
+
+  async stop(): Promise<void> {
+    await this.engine.stop();
+    for (const { className, drops } of this.engine.elements)
+      for (const [reason, { value }] of Object.entries(drops))
+        if (value > 0) this.stats[`${className}.${reason}`] = (this.stats[`${className}.${reason}`] ?? 0) + value;
+  }
+
+  private guest = ({ id }: Puppet): Guest => this.oracle.guests.get(id)!;
+
+  private alive(which: number): Puppet | undefined {
+    const all = this.farms.flatMap(({ hostile }) => hostile.alive);
+    return all[which % Math.max(1, all.length)];
+  }
+
+  private run(): void {
+    let turns = 0;
+    while (this.engine.turn() && turns < TURNS) turns++;
+    if (this.failure) throw this.failure;
+    this.oracle.rest();
+    if (turns === TURNS) throw new Restless();
+  }
+
+  private emit(puppet: Puppet, wanted: Wanted, change?: Mutation): void {
+    const bytes = craft({ ...wanted, id: puppet.id });
+    if (change && change.at < bytes.length && change.at !== 4 && change.at !== 5) {
+      bytes[change.at] = change.value;
+      if (change.mend) mend(bytes);
+    }
+    if (!change) this.emitted.push({ wanted, puppet });
+    this.oracle.sends(this.guest(puppet), bytes);
+    const farm = this.farms.find(({ hostile }) => hostile.owns(puppet))!;
+    farm.hostile.emit(puppet.id, Buffer.concat([Buffer.alloc(12, 2), Buffer.from([8, 0]), bytes]));
+  }
+
+  private put(tunnel: number, wanted: Wanted): void {
+    const packet = craft({ ...wanted, id: 0x8000 | this.outside++ });
+    this.oracle.enters(packet);
+    this.tunnels[tunnel % this.tunnels.length]!.incoming.push(encapsulated(packet));
+  }
+
+  play(step: Step): void {
+    switch (step.kind) {
+      case 'outside':
+        for (const { src, dst, shape, opens, inner } of step.packets) {
+          const made = opens
+            ? { ...shape, tcpFlags: 2, fragment: 0, options: Buffer.alloc(0), icmp: [8, 0] as const }
+            : shape;
+          this.put(step.tunnel, wanted(made, src, dst, inner, craft));
+        }
+        break;
+      case 'clone': {
+        const puppet = this.alive(step.which);
+        for (const { own, src, dst, shape, inner, mutation } of puppet ? step.packets : [])
+          this.emit(puppet!, wanted(shape, own ? puppet!.address : src, dst, inner, craft), mutation);
+        break;
+      }
+      case 'answer':
+        for (let i = 0; i < step.times; i++) this.answer(step.which + i, step.tcpFlags, step.twist, step.clone);
+        break;
+      case 'again': {
+        const before = this.emitted.at(-1 - (step.which % Math.max(1, this.emitted.length)));
+        const puppet = this.alive(step.clone);
+        for (let i = 0; before && puppet && i < step.times; i++)
+          this.emit(puppet, { ...before.wanted, src: puppet.address });
+        break;
+      }
+      case 'return':
+        this.return(step.which, step.tcpFlags);
+        break;
+      case 'wait':
+        this.clock.advance(this.clock.now + step.seconds);
+        break;
+      case 'trouble':
+        this.trouble(step.what, step.which);
+        break;
+      case 'reload':
+        this.reload(step.guard, step.policy);
+        break;
+      case 'stop':
+        this.killSwitch.stop('test', 'it is time');
+        this.oracle.stopped = true;
+        this.lifting = step.steps;
+    }
+    this.run();
+    if (this.oracle.stopped && this.lifting-- === 0) {
+      this.killSwitch.lift();
+      this.oracle.stopped = false;
+    }
+  }
+
+  /** Answers something that a clone got, or nearly so. */
+  private answer(which: number, tcpFlags: number, twist: Twist, other: number): void {
+    const { puppet, packet } = this.received.at(-1 - (which % Math.max(1, this.received.length))) ?? {};
+    const sender = twist === 'other clone' || twist === 'error of another' ? this.alive(other) : puppet;
+    if (!packet || !sender?.alive) return;
+    const body = (packet[0]! & 15) * 4;
+    const [sport, dport] =
+      packet.length >= body + 4 ? [packet.readUInt16BE(body), packet.readUInt16BE(body + 2)] : [0, 0];
+    const base: Wanted = {
+      proto: packet[9]!,
+      src: twist === 'forged' ? (packet.readUInt32BE(16) ^ 3) >>> 0 : sender.address,
+      dst: (packet.readUInt32BE(12) ^ (twist === 'address' ? 3 : 0)) >>> 0,
+      sport: dport,
+      dport: sport ^ (twist === 'port' ? 1 : 0),
+      tcpFlags,
+      icmp: [0, 0],
+    };
+    const more = (change: Wanted) => this.emit(sender, { ...base, ...change });
+    switch (twist) {
+      case 'error':
+      case 'error of another':
+        return more({ proto: 1, icmp: [3, 3], payload: packet.subarray(0, 60) });
+      case 'first':
+        return more({ fragment: 0x2000, payload: new Uint8Array(28) });
+      case 'later':
+        return more({ fragment: 3, payload: new Uint8Array(24) });
+      case 'overlap':
+        more({ fragment: 0x2000, payload: new Uint8Array(28) });
+        more({ fragment: 0x2001, payload: new Uint8Array(24) });
+        return more({ fragment: 2, payload: new Uint8Array(24) });
+      case 'options':
+        return more({ options: Buffer.from([131, 7, 4, 8, 8, 8, 8, 0]) });
+      case 'payload':
+        return more({ payload: Buffer.from('GET / HTTP/1.1\r\n\r\n') });
+      case 'synchronize':
+        return more({ tcpFlags: 2 });
+      case 'reset first':
+        more({ tcpFlags: 4 });
+        return more({ tcpFlags: 2 });
+      case 'unacknowledged':
+        more({ tcpFlags: 2 });
+        return more({ tcpFlags: 18 });
+      default:
+        more({});
+    }
+  }
+
+  private return(which: number, tcpFlags: number): void {
+    const packet = this.left.at(-1 - (which % Math.max(1, this.left.length)));
+    if (!packet || packet.length < 24) return;
+    const body = (packet[0]! & 15) * 4;
+    if (packet.length < body + 4) return;
+    const [src, dst] = [packet.readUInt32BE(16), packet.readUInt32BE(12)];
+    const [sport, dport] = [packet.readUInt16BE(body + 2), packet.readUInt16BE(body)];
+    this.put(0, { proto: packet[9]!, src, dst, sport, dport, tcpFlags, icmp: [0, 0] });
+  }
+
+  private trouble(what: number, which: number): void {
+    const puppet = this.alive(which);
+    const farm = this.farms[which % this.farms.length]!.hostile;
+    if (what === 0) farm.fails = !farm.fails;
+    else if (what === 1) farm.refuses = !farm.refuses;
+    else if (puppet) {
+      const { hostile } = this.farms.find((each) => each.hostile.owns(puppet))!;
+      const last: Wanted = { proto: 17, src: puppet.address, dst: 0xc6336401, sport: 80, dport: 80 };
+      // It speaks, and dies before anybody has listened; or it dies, and speaks.
+      if (what === 2) this.emit(puppet, last);
+      hostile.die(puppet.id);
+      if (what === 3) {
+        this.oracle.sends(this.guest(puppet), craft({ ...last, id: puppet.id }));
+        hostile.emit(
+          puppet.id,
+          Buffer.concat([Buffer.alloc(12, 2), Buffer.from([8, 0]), craft({ ...last, id: puppet.id })]),
+        );
+      }
+    }
+  }
+
+  private reload(which: number, number: number): void {
+    const { graph, policies, spare } = this.script;
+    const name = graph.guards[which % graph.guards.length]!;
+    const policy = [policies.get(name)!, ...spare][number % (spare.length + 1)]!;
+    writeFileSync(join(this.folder, `${name}.policy`), print(policy));
+    try {
+      this.engine.handlers.write(`${name}.policy`, 'reload');
+    } catch (error) {
+      if (!/allows more than that of the start/.test((error as Error).message)) throw error;
+      this.stats['ceilings not raised'] = (this.stats['ceilings not raised'] ?? 0) + 1;
+      return;
+    }
+    if (policy.ceiling.length < policies.get(name)!.ceiling.length) throw new Error('a ceiling is raised');
+    this.oracle.reload(name, policy);
+  }
+}

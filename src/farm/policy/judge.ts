@@ -160,7 +160,11 @@ export class Judge {
    */
   private isAlone(row: number): boolean {
     const state = this.packets.flowState[row]!;
-    return (state & FLOW.error) !== 0 || (state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply;
+    return this.isError(row) || (state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply;
+  }
+
+  private isError(row: number): boolean {
+    return (this.packets.flowState[row]! & FLOW.error) !== 0;
   }
 
   /** Whether nothing can be decided by a packet: a later fragment does not say what its flow is. */
@@ -236,8 +240,8 @@ export class Judge {
       : this.steps.first[policy.find(this.facts, packets, row)]!;
     for (; ; outcome.step = outcome.step.otherwise!) {
       const { step } = outcome;
-      // What was counted for this flow is not counted for it again.
-      const counted = earlier?.once[of];
+      // What was counted for this flow is not counted for it again. An error has a protocol of its own.
+      const counted = this.isError(row) ? undefined : earlier?.once[of];
       const once = counted ? step.once[of]!.filter((meter) => !counted.includes(meter)) : step.once[of]!;
       const each = step.each[of]!;
       if (once.length + each.length === 0) break;

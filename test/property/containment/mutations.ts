@@ -25,7 +25,6 @@ const mutation = (name: string, says: RegExp, file: string, from: string, to: st
   changes: [{ file, from, to }],
 });
 
-const UNLICENSED = /no rule of .* licenses it/;
 const QUOTA = /beyond the quota/;
 /** It leaves by a rule that is not the one, or as one more than that lets out. */
 const WRONG = /no rule of .* licenses it|beyond the quota/;
@@ -133,13 +132,7 @@ export const OTHERS: readonly Mutation[] = [
     '    settle() {\n        this.fresh.clear();',
     '    settle() {',
   ),
-  mutation(
-    'a ceiling can be raised',
-    /a ceiling is raised/,
-    'farm/policy/in-force.js',
-    '(more &&',
-    '(false &&',
-  ),
+  mutation('a ceiling can be raised', /a ceiling is raised/, 'farm/policy/in-force.js', '(more &&', '(false &&'),
   {
     name: 'the kill switch is not looked at',
     says: /export is stopped/,

@@ -229,6 +229,15 @@ t.test('distinct destinations are counted, not connections to them', async (t) =
   t.same([to(1), to(2), to(1), to(3), to(2)], ['forward', 'forward', 'forward', 'drop', 'forward']);
 });
 
+t.test('an ICMP error is counted as ICMP, whatever the flow is that it is about', async (t) => {
+  const policy = bench(t, 'udp or icmp -> limit udp 5/hour, icmp 1/hour per clone then drop\n');
+  const flow = policy.send({ proto: PROTOCOL.udp }, { flow: 1 });
+  t.equal(flow.output, 'forward');
+  const about = same(flow, { flow: 1, flowState: FLOW.known | FLOW.error });
+  t.equal(policy.send({ proto: PROTOCOL.icmp, icmp: [3, 3] }, about).output, 'forward');
+  t.equal(policy.send({ proto: PROTOCOL.icmp, icmp: [3, 3] }, about).output, 'drop', 'the second one of the hour');
+});
+
 t.test('packets and bytes are counted for each packet, and the flow goes on when there is room again', async (t) => {
   const policy = bench(t, 'reply -> forward limit packets 3/minute, bytes 500/minute per destination then drop');
   const first = policy.send({}, REPLY);

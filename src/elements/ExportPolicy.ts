@@ -47,6 +47,7 @@ const spec = {
   drops: {
     universe: 'its universe is gone',
     ...REFUSALS,
+    borrowed: 'it begins a flow of a clone that nobody outside has contacted, whose address may belong to somebody',
     fragment: 'a later fragment of a flow about which nothing is decided now',
     quota: 'its flow goes on, but has used up its packets or bytes for now',
     stopped: 'it may leave, but export is stopped, and a person has not lifted that yet',
@@ -206,7 +207,7 @@ export class ExportPolicy extends Element<typeof spec> {
 
   /** Lets a row leave, unless the ceiling is in the way or export is stopped. */
   private forward(row: number, now: number): void {
-    const refusal = this.exit.refusal(row) ?? (this.mayHave(row) ? undefined : 'collision');
+    const refusal = this.exit.refusal(row) ?? this.refusalOfBegun(row);
     if (refusal !== undefined) {
       if (refusal === 'ceiling') this.breach(row);
       this.drops[refusal].add(row);
@@ -248,9 +249,15 @@ export class ExportPolicy extends Element<typeof spec> {
     }
   }
 
-  /** Whether no other universe has begun the flow of a row in this turn. */
-  private mayHave(row: number): boolean {
-    return isReply(this.packets.flowState[row]!) || !this.judge.isFresh(row) || this.claims.take(row);
+  /** Why a packet does not leave that answers nobody; undefined if it does, or is an answer. */
+  private refusalOfBegun(row: number): 'borrowed' | 'collision' | undefined {
+    const { packets } = this;
+    if (isReply(packets.flowState[row]!)) return undefined;
+    // Whoever another clone has called plays any address there is. That one is ours is known once the outside has contacted it.
+    const clone = this.universes.get(packets.universe[row]!)?.clones.get(packets.src[row]!);
+    if (clone?.parent || !clone) return 'borrowed';
+    // Another universe may have begun the same flow in this turn.
+    return this.judge.isFresh(row) && !this.claims.take(row) ? 'collision' : undefined;
   }
 
   /** A packet was about to leave that the proof says no rule lets out: what judges here is not to be trusted any more. */

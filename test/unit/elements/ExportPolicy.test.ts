@@ -93,6 +93,23 @@ t.test('a rule asks for the name that the universe was told', async (t) => {
   t.equal(policy.send({ sport: 7, dst: PEER + 1 }).output, 'reflect', 'what another universe was told does not count');
 });
 
+t.test('a clone that only other clones have reached begins no flow that leaves, whatever a rule says', async (t) => {
+  const policy = bench(t);
+  const called = 0x08080808;
+  policy.universe.clones.set(called, {
+    ...policy.clone,
+    ...{ id: 2, address: called, parent: { id: 1, address: CLONE } },
+  });
+  const from = { src: called, dport: 80 };
+  const first = policy.send(from, { clone: 2 });
+  t.equal(first.output, undefined);
+  t.equal(policy.element.drops.borrowed.value, 1);
+  const later = policy.send(from, { clone: 2, flowState: FLOW.known, verdict: VERDICT.forward });
+  t.equal(later.output, undefined, 'nor do later packets of it');
+  t.equal(policy.send({ dport: 80 }).output, 'forward', 'one that was contacted does');
+  t.equal(policy.send({ ...from, dport: 445 }, { clone: 2 }).output, 'reflect');
+});
+
 t.test('a new flow is decided, the verdict is written down, and people are told', async (t) => {
   const policy = bench(t);
   t.match(policy.send(), { output: 'reflect', verdict: VERDICT.reflect });
@@ -137,6 +154,7 @@ t.test('of two universes that begin one flow in one turn the first has it', asyn
   const policy = bench(t, 'udp or icmp -> forward');
   const other = policy.universes.create(3, 4);
   other.clones.set(CLONE, { ...policy.clone, id: 2, universe: other });
+  other.clones.set(PEER, { ...policy.clone, id: 3, address: PEER, universe: other });
   const begin = (universe: number, flow: number, wanted: Wanted = {}) => {
     const bytes = craft({ src: CLONE, dst: PEER, ...wanted });
     policy.put(bytes, { ...columnsOf(bytes), universe, clone: 1, flow, length: bytes.length });

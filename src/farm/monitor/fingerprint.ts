@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Packets } from '../../packet/packets.js';
 
 /** Bytes that a row carries beyond its headers, at most so many. Good until the row is gone. */
@@ -9,4 +9,4 @@ export function payloadOf(packets: Packets, row: number, most: number): Uint8Arr
 }
 
 /** The first 64 bits of the SHA-256 of a payload's first bytes: what `head -c 64 | sha256sum` begins with. */
-export const fingerprint = (payload: Uint8Array): string => hash('sha256', payload, 'hex').slice(0, 16);
+export const fingerprint = (payload: Uint8Array): string => createHash('sha256').update(payload).digest('hex').slice(0, 16);

@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
 import { LearntNames } from '../farm/names.js';
 import { Claims } from '../farm/policy/claims.js';
-import { type Decision, describeDecision, describeFlow, flowEnds } from '../farm/policy/decisions.js';
+import { type Decision, decisionsAbout, describeDecision, describeFlow, flowEnds } from '../farm/policy/decisions.js';
 import { Exit, REFUSALS } from '../farm/policy/exit.js';
 import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
@@ -12,7 +12,6 @@ import { Policy, readPolicy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
 import { Rewrites } from '../farm/policy/rewrites.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
-import { parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
 import { REWRITE } from '../packet/rewrite/column.js';
@@ -374,16 +373,6 @@ export class ExportPolicy extends Element<typeof spec> {
       throw new Error(`${file}: expected a Rewriter in the graph for rules that rewrite`);
   }
 
-  /** Which decisions are to be read. */
-  private select(text: string): (decision: Decision) => boolean {
-    const [, kind, number] = /^(clone|universe) (\d+)$/.exec(text) ?? [];
-    const address = parseAddress(text);
-    if (text === 'all') return () => true;
-    if (kind === 'clone' || kind === 'universe') return (decision) => decision[kind] === Number(number);
-    if (address === undefined) throw new Error(`expected an address, 'clone N', 'universe N' or 'all', not '${text}'`);
-    return ({ src, dst }) => src === address || dst === address;
-  }
-
   override handlers() {
     const { judge } = this;
     return {
@@ -400,7 +389,7 @@ export class ExportPolicy extends Element<typeof spec> {
       decisions: {
         read: () => [...judge.decisions].filter(this.asked).map(describeDecision).join('\n'),
         write: (text: string) => {
-          this.asked = this.select(text.trim());
+          this.asked = decisionsAbout(text.trim());
         },
       },
       stop_export: {

@@ -9,4 +9,5 @@ export function payloadOf(packets: Packets, row: number, most: number): Uint8Arr
 }
 
 /** The first 64 bits of the SHA-256 of a payload's first bytes: what `head -c 64 | sha256sum` begins with. */
-export const fingerprint = (payload: Uint8Array): string => createHash('sha256').update(payload).digest('hex').slice(0, 16);
+export const fingerprint = (payload: Uint8Array): string =>
+  createHash('sha256').update(payload).digest('hex').slice(0, 16);

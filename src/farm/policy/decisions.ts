@@ -1,4 +1,4 @@
-import { formatAddress } from '../../packet/address.js';
+import { formatAddress, parseAddress } from '../../packet/address.js';
 import type { Packets } from '../../packet/packets.js';
 import { CLASSES, protocolClass } from './limits.js';
 import type { Meter } from './meter.js';
@@ -145,4 +145,14 @@ export function describeDecision(decision: Decision): string {
   );
   const when = new Date(time * 1000).toISOString();
   return [when, verdict, rule, `universe ${universe}`, `clone ${clone}`, describeFlow(decision), ...quotas].join('\t');
+}
+
+/** Which decisions a person asks for: of an address, a clone, a universe, or all. @throws {Error} if it is none of these */
+export function decisionsAbout(text: string): (decision: Decision) => boolean {
+  const [, kind, number] = /^(clone|universe) (\d+)$/.exec(text) ?? [];
+  const address = parseAddress(text);
+  if (text === 'all') return () => true;
+  if (kind === 'clone' || kind === 'universe') return (decision) => decision[kind] === Number(number);
+  if (address === undefined) throw new Error(`expected an address, 'clone N', 'universe N' or 'all', not '${text}'`);
+  return ({ src, dst }) => src === address || dst === address;
 }

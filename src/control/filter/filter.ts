@@ -3,7 +3,8 @@ import type { Services } from '../../pipeline/element.js';
 import type { Counter, Gauge, Stats } from '../../pipeline/stats.js';
 import { Failure } from '../failure.js';
 import type { FilterFacts } from './facts.js';
-import { type Listing, listTable, nft } from './nft.js';
+import { type Listing, listTable } from './nft.js';
+import { NftThread } from './nft-thread.js';
 import { type FilterPlan, PASSED, REASONS, type Reason, TABLE, UNNOTED } from './plan.js';
 import { sendProbe } from './probe.js';
 import { rulesetText } from './ruleset.js';
@@ -36,6 +37,7 @@ export class KernelFilter {
   private seen: ReadonlyMap<string, number> = new Map();
   private readonly metrics: Readonly<Record<string, Counter>>;
   private readonly up: Gauge;
+  private readonly nft = new NftThread();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
   private closed = false;
@@ -81,7 +83,8 @@ export class KernelFilter {
     this.closed = true;
     clearInterval(this.timer);
     await this.looking;
-    if (clean) await nft(['delete', 'table', 'netdev', TABLE]).catch(() => {});
+    if (clean) await this.nft.run(['delete', 'table', 'netdev', TABLE]).catch(() => {});
+    await this.nft.close();
   }
 
   /** Makes the table anew for the interfaces that are there, and tries it on those that are up. */
@@ -101,15 +104,15 @@ export class KernelFilter {
       own: [...there.values()].flatMap(({ addresses }) => addresses.map(({ address }) => address)),
       quiet: this.facts.quiet,
     };
-    await nft(['-f', '-'], rulesetText(plan));
-    let before = await listTable();
+    await this.nft.run(['-f', '-'], rulesetText(plan));
+    let before = await listTable(this.nft.run);
     this.shape = before.shape;
     for (const exit of plan.exits) {
       const { index, up } = there.get(exit.device)!;
       if (!up) continue;
       if (exit.boxes) {
         sendProbe(exit);
-        const after = await listTable();
+        const after = await listTable(this.nft.run);
         if (dropped(after, 'unroutable') <= dropped(before, 'unroutable')) {
           // It may have gone, or gone down, meanwhile.
           if (!native.interfaces().some((one) => one.index === index && one.up)) continue;
@@ -125,7 +128,7 @@ export class KernelFilter {
 
   private async look(): Promise<void> {
     try {
-      const listing = await listTable();
+      const listing = await listTable(this.nft.run);
       if (this.closed) return;
       this.count(listing.counters);
       // With an interface goes what hung on it.

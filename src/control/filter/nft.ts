@@ -13,7 +13,7 @@ const PATIENCE = 10_000;
 const MOST = 16 << 20;
 
 /**
- * Runs nft (nftables) in the network namespace of this thread, which does not wait for it.
+ * Runs nft (nftables) in the network namespace of this thread.
  * @param input what it reads
  * @returns what it says
  * @throws {Failure} with what it says is wrong
@@ -50,8 +50,8 @@ type Listed = Readonly<
 >;
 
 /** The members of sets are left out. Asking for the table alone would read them, however many, before it leaves them out. */
-export async function listTable(): Promise<Listing> {
-  const { nftables } = JSON.parse(await nft(['-j', '-t', 'list', 'ruleset', 'netdev'])) as { nftables: Listed[] };
+export async function listTable(run = nft): Promise<Listing> {
+  const { nftables } = JSON.parse(await run(['-j', '-t', 'list', 'ruleset', 'netdev'])) as { nftables: Listed[] };
   const ours = nftables.filter(({ table, ...other }) =>
     table ? table.name === TABLE : Object.values(other)[0]?.table === TABLE,
   );

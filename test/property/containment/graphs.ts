@@ -173,7 +173,7 @@ function addGateway(
     farms.length === 1
       ? farms[0]!
       : builder.add(name('home'), 'IPClassifier(dst host 10.99.0.1 or dst host 198.51.100.1, -)');
-  if (farms.length === 2) farms.forEach((farm, port) => builder.wire(home, port, farm));
+  for (const [port, farm] of farms.length === 2 ? farms.entries() : []) builder.wire(home, port, farm);
 
   builder.lead(name('flows'), PORT.known, places.known, home);
   builder.lead(name('flows'), PORT.new, places.new, name('scans'));
@@ -186,7 +186,7 @@ function addGateway(
   builder.wire(name('mirror'), 0, name('bind'));
 
   const exit = tunnels.length === 1 ? tunnels[0]! : builder.add(name('leads'), 'IPClassifier(udp, -)');
-  if (tunnels.length === 2) tunnels.forEach((tunnel, port) => builder.wire(exit, port, tunnel));
+  for (const [port, tunnel] of tunnels.length === 2 ? tunnels.entries() : []) builder.wire(exit, port, tunnel);
   const guard = (suffix: string, leads: (from: string) => void): string => {
     const own = `${name('export')}_${suffix}`;
     builder.guards.push(builder.add(own, `ExportPolicy(POLICY ${own}.policy, DECISIONS 8, DESTINATIONS 16)`));

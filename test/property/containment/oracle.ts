@@ -279,18 +279,21 @@ export class Oracle {
   /** A packet leaves. It is judged when the gateway rests. */
   leaves(tunnel: string, clone: number, bytes: Buffer): void {
     const packet = look(bytes);
-    const fail = (why: string): never => {
+    const fail: (why: string) => never = (why) => {
       throw new Violation(`${why}: ${tunnel} sends ${bytes.toString('hex')} of clone ${clone}`);
     };
-    if (!packet) return fail('what is no packet leaves');
+    if (!packet) fail('what is no packet leaves');
     if (this.stopped) fail('export is stopped');
     // A graph may hand on what comes from outside; that is no matter of containment.
-    if (this.graph.spoilt && clone === 0 && packet.id >= 0x8000) return this.count('packets of the outside handed on');
+    if (this.graph.spoilt && clone === 0 && packet.id >= 0x8000) {
+      this.count('packets of the outside handed on');
+      return;
+    }
     const guest = this.guests.get(clone) ?? fail('it is of no clone');
     if (packet.src !== guest.address) fail('a forged source leaves');
     const key = essence(bytes, packet, this.graph.spoilt);
     const sent = this.sent.find((each) => each.guest === guest && each.key === key && each.remaining > 0);
-    if (!sent) return fail('the clone has not sent this now');
+    if (!sent) fail('the clone has not sent this now');
     sent.remaining--;
     sent.left = true;
     if (packet.header > 20) fail('it carries IP options');

@@ -272,27 +272,36 @@ export class World {
     switch (twist) {
       case 'error':
       case 'error of another':
-        return more({ proto: 1, icmp: [3, 3], payload: packet.subarray(0, 60) });
+        more({ proto: 1, icmp: [3, 3], payload: packet.subarray(0, 60) });
+        break;
       case 'first':
-        return more({ fragment: 0x2000, payload: new Uint8Array(28) });
+        more({ fragment: 0x2000, payload: new Uint8Array(28) });
+        break;
       case 'later':
-        return more({ fragment: 3, payload: new Uint8Array(24) });
+        more({ fragment: 3, payload: new Uint8Array(24) });
+        break;
       case 'overlap':
         more({ fragment: 0x2000, payload: new Uint8Array(28) });
         more({ fragment: 0x2001, payload: new Uint8Array(24) });
-        return more({ fragment: 2, payload: new Uint8Array(24) });
+        more({ fragment: 2, payload: new Uint8Array(24) });
+        break;
       case 'options':
-        return more({ options: Buffer.from([131, 7, 4, 8, 8, 8, 8, 0]) });
+        more({ options: Buffer.from([131, 7, 4, 8, 8, 8, 8, 0]) });
+        break;
       case 'payload':
-        return more({ payload: Buffer.from('GET / HTTP/1.1\r\n\r\n') });
+        more({ payload: Buffer.from('GET / HTTP/1.1\r\n\r\n') });
+        break;
       case 'synchronize':
-        return more({ tcpFlags: 2 });
+        more({ tcpFlags: 2 });
+        break;
       case 'reset first':
         more({ tcpFlags: 4 });
-        return more({ tcpFlags: 2 });
+        more({ tcpFlags: 2 });
+        break;
       case 'unacknowledged':
         more({ tcpFlags: 2 });
-        return more({ tcpFlags: 18 });
+        more({ tcpFlags: 18 });
+        break;
       default:
         more({});
     }

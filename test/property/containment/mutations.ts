@@ -92,6 +92,13 @@ export const OTHERS: readonly Mutation[] = [
     'if (false)',
   ),
   mutation(
+    'a clone that only clones have reached begins what leaves',
+    WRONG,
+    'elements/ExportPolicy.js',
+    'if (clone?.parent || !clone)',
+    'if (false)',
+  ),
+  mutation(
     'what one clone answers another is let out',
     WRONG,
     'farm/policy/exit.js',

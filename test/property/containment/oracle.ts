@@ -334,8 +334,10 @@ export class Oracle {
     const after = this.moment(guest, packet);
     const root = this.worlds.get(guest.universe)!.root;
     const found: Facts[] = [];
-    // What one clone answers another never leaves.
-    const ways = [...talk.ways].filter((way) => way !== 'answer' && (way !== 'reply' || !isSyn(packet)));
+    // What one clone answers another never leaves, nor what one begins that only clones have reached.
+    const ways = [...talk.ways].filter((way) =>
+      way === 'begun' ? guest.contacted : way === 'reply' && !isSyn(packet),
+    );
     const inside = new Set([before.toClone, after.toClone]);
     for (const way of ways) {
       for (const age of this.ages(talk)) {

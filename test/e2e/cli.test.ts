@@ -72,7 +72,7 @@ t.test('command line', async (t) => {
     });
 
     const explain = (...args: string[]) => potemkinEnds('policy', 'explain', policy('good.policy'), ...args);
-    const packet = 'tcp 10.99.1.2:4444 > 198.51.100.7:25';
+    const packet = 'tcp 10.99.1.2:4444 > 198.51.100.7:80';
     t.match(await explain('--packet', packet, '--reply'), {
       status: 0,
       out: /good\.policy:1 +reply +yes: forward\n\nforward\n/,

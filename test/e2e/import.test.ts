@@ -69,7 +69,12 @@ async function farm(t: Test, lab: Lab, state: string, settings = '') {
   const graph = join(state, 'farm.click');
   const shipped = readFileSync(path('config/farm.click'), 'utf8');
   writeFileSync(graph, shipped.replace('MEMORY 2G', `MEMORY 2G, STANDBY 1, STANDBY_MOST 1${settings}`));
-  const defines = { TARGETS: '0', MAP: map, POLICY: path('config/policies/reflect.policy') };
+  const defines = {
+    TARGETS: '0',
+    MAP: map,
+    POLICY: path('config/policies/reflect.policy'),
+    ZONE: path('config/sinks.zone'),
+  };
   const words = Object.entries(defines).flatMap(([name, value]) => ['-D', `${name}=${value}`]);
   const gateway = await Gateway.start(t, lab, graph, '--state', state, ...words);
   /** What a server at this address answers. */

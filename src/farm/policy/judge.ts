@@ -163,6 +163,15 @@ export class Judge {
     return this.isError(row) || (state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply;
   }
 
+  /**
+   * What tells the flows of a turn apart. A SYN that follows a reset opens the same entry of the flow table anew, and what was
+   * decided about the flow that has ended says nothing of the one that begins.
+   */
+  private flowOf(row: number): number {
+    const { flow, flowState } = this.packets;
+    return flow[row]! * 2 + (flowState[row]! & FLOW.known);
+  }
+
   private isError(row: number): boolean {
     return (this.packets.flowState[row]! & FLOW.error) !== 0;
   }
@@ -180,7 +189,7 @@ export class Judge {
   /** Whether the flow of a row of the batch is decided, before or in this turn; `verdict` then says how. */
   isDecided(row: number): boolean {
     const { packets } = this;
-    const fresh = this.fresh.size > 0 ? this.fresh.get(packets.flow[row]!) : undefined;
+    const fresh = this.fresh.size > 0 ? this.fresh.get(this.flowOf(row)) : undefined;
     if (fresh === undefined) return this.held[row] !== undefined;
     packets.decision[row] = fresh;
     packets.verdict[row] = this.steps.all[fresh & STEP_MASK]!.verdict;
@@ -190,7 +199,7 @@ export class Judge {
 
   /** Whether the flow of a row was decided in this turn, so that the flow table does not know yet. */
   isFresh(row: number): boolean {
-    return this.fresh.size > 0 && this.fresh.has(this.packets.flow[row]!);
+    return this.fresh.size > 0 && this.fresh.has(this.flowOf(row));
   }
 
   /** Counts a packet of a flow of which isDecided() was true. @returns the outcome if it is over a limit, else nothing. */
@@ -305,7 +314,7 @@ export class Judge {
     const age = policy.ageClass(packets.age[row]!) << AGE_AT;
     packets.verdict[row] = step.verdict;
     packets.decision[row] = ((this.number << POLICY_AT) | early | age | step.number) >>> 0;
-    if (flow && packets.flow[row] !== 0) this.fresh.set(packets.flow[row]!, packets.decision[row]!);
+    if (flow && packets.flow[row] !== 0) this.fresh.set(this.flowOf(row), packets.decision[row]!);
   }
 
   private record(row: number, now: number): void {

@@ -293,5 +293,8 @@ export function spoilt(graph: GraphData, change: Spoil): GraphData {
   }
   // Of a graph like that nothing is known but that each packet needs some licence.
   const wrapped = change.kind === 'insert' && change.part.startsWith('Gre');
-  return { ...graph, elements, wires, passed: undefined, copies: graph.copies * 2, wrapped, spoilt: true };
+  // Another tagger has the key that is usual.
+  const tags = change.kind === 'insert' && change.part === 'UniverseTagger';
+  const key = tags && graph.key === 'packet' ? 'pair' : graph.key;
+  return { ...graph, key, elements, wires, passed: undefined, copies: graph.copies * 2, wrapped, spoilt: true };
 }

@@ -31,8 +31,11 @@ export interface Guest {
 
 interface World {
   readonly guests: Map<number, Guest>;
-  /** The greatest depth of a guest. */
+  /** The greatest depth of a guest; and the greatest that one may have had which never got a packet. */
   depth: number;
+  most: number;
+  /** Guests that have not got a packet, also of those that are gone. */
+  unknown: number;
   /** The packet from outside with which it began. */
   root: Look | undefined;
 }
@@ -47,6 +50,8 @@ interface Talk {
   last: number;
   /** What policies could have decided: policy, its version, rule, age class, whether there was payload. */
   readonly licences: Map<string, Map<Rule, Set<string>>>;
+  /** Whether a rule lets out what the clone says, so that the outside may answer. */
+  expected: boolean;
 }
 
 interface Sent {
@@ -61,6 +66,7 @@ interface Sent {
 interface Moment {
   readonly toClone: boolean;
   readonly depth: number;
+  readonly most: number;
 }
 
 interface Guard {
@@ -123,7 +129,16 @@ export class Oracle {
   born(guest: Guest): void {
     if (this.guests.has(guest.id)) throw new Violation(`number ${guest.id} is given to a second clone`);
     this.guests.set(guest.id, guest);
-    const world = this.worlds.get(guest.universe) ?? { guests: new Map(), depth: 0, root: undefined };
+    const world = this.worlds.get(guest.universe) ?? {
+      guests: new Map(),
+      depth: 0,
+      most: 0,
+      unknown: 0,
+      root: undefined,
+    };
+    // Who called for it shows with its first packet, which may never come.
+    world.most = Math.max(world.most, world.depth) + 1;
+    world.unknown++;
     this.worlds.set(guest.universe, world);
     world.guests.set(guest.address, guest);
   }
@@ -176,7 +191,7 @@ export class Oracle {
 
   private moment(guest: Guest, packet: Look): Moment {
     const world = this.worlds.get(guest.universe)!;
-    return { toClone: world.guests.has(packet.dst), depth: world.depth };
+    return { toClone: world.guests.has(packet.dst), depth: world.depth, most: Math.max(world.depth, world.most) };
   }
 
   private talkOf(guest: Guest, packet: Look): string | undefined {
@@ -191,7 +206,7 @@ export class Oracle {
       known.last = now;
       return known;
     }
-    const talk: Talk = { name, ways: new Set(), opened: [], last: now, licences: new Map() };
+    const talk: Talk = { name, ways: new Set(), opened: [], last: now, licences: new Map(), expected: false };
     this.talks.set(name, talk);
     return talk;
   }
@@ -243,12 +258,13 @@ export class Oracle {
       }
     }
     world.depth = Math.max(world.depth, guest.depth);
+    if (first && --world.unknown === 0) world.most = world.depth;
   }
 
   /** Whether a packet from outside may come into a universe that began with another one. */
   private belongs(root: Look, packet: Look, full: string | undefined): boolean {
     // It answers what a rule lets the clone begin, whether or not that has got out.
-    if (full && this.talks.get(full)?.licences.size) return true;
+    if (full && this.talks.get(full)?.expected) return true;
     if (isError(packet)) return full !== undefined && this.talks.has(full);
     const { key } = this.graph;
     if (packet.src === root.src && key === 'source') return true;
@@ -334,15 +350,13 @@ export class Oracle {
     const after = this.moment(guest, packet);
     const root = this.worlds.get(guest.universe)!.root;
     const found: Facts[] = [];
-    // What one clone answers another never leaves, nor what one begins that only clones have reached.
-    const ways = [...talk.ways].filter((way) =>
-      way === 'begun' ? guest.contacted : way === 'reply' && !isSyn(packet),
-    );
+    // What one clone answers another never leaves.
+    const ways = [...talk.ways].filter((way) => way !== 'answer' && (way !== 'reply' || !isSyn(packet)));
     const inside = new Set([before.toClone, after.toClone]);
     for (const way of ways) {
       for (const age of this.ages(talk)) {
         for (const toClone of way === 'begun' ? inside : [false]) {
-          for (let depth = before.depth; depth <= after.depth; depth++) {
+          for (let depth = before.depth; depth <= after.most; depth++) {
             const { contacted, image } = guest;
             found.push({
               way,
@@ -376,6 +390,9 @@ export class Oracle {
         for (const [name, { policy, version }] of this.guards) {
           const rule = firstMatch(policy, packet, facts);
           if (rule?.action.verdict !== 'forward') continue;
+          talk.expected = true;
+          // Nor does what one begins that only clones have reached.
+          if (facts.way === 'begun' && !sent.guest.contacted) continue;
           if (!policy.ceiling.some((entry) => entry.holds(packet, facts.way))) continue;
           const key = `${name} ${version}`;
           const licences = talk.licences.get(key) ?? new Map<Rule, Set<string>>();
@@ -383,7 +400,7 @@ export class Oracle {
           const when = licences.get(rule) ?? new Set();
           // An error is decided by itself, and decides nothing for others.
           const own = isError(packet) ? ` ${this.step}` : '';
-          licences.set(rule, when.add(`${classOf(policy, facts.age)} ${packet.payload.length > 0}${own}`));
+          licences.set(rule, when.add(`${facts.way} ${classOf(policy, facts.age)} ${packet.payload.length > 0}${own}`));
         }
       }
     }
@@ -425,7 +442,9 @@ export class Oracle {
     const classes = new Set(this.ages(talk).map((age) => classOf(policy, age)));
     const payload = readsPayload(policy) && packet.payload.length > 0 && !isLater(packet);
     const fits = (when: string) => {
-      const [reached, had, step] = when.split(' ');
+      const [way, reached, had, step] = when.split(' ');
+      // A SYN begins something anew, and is no answer.
+      if (isSyn(packet) && way !== 'begun') return false;
       if (step !== (isError(packet) ? String(this.step) : undefined)) return false;
       return classes.has(Number(reached)) && (!payload || had === 'true');
     };

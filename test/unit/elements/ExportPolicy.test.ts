@@ -150,6 +150,20 @@ t.test('packets of one flow in one turn are one flow', async (t) => {
   t.equal(policy.clone.opened, 1);
 });
 
+t.test('a SYN after a reset, in the same turn, begins a flow that is decided for itself', async (t) => {
+  const policy = bench(t, 'reply -> forward\nall -> reflect\n');
+  const put = (tcpFlags: number, columns: Columns) => {
+    const bytes = craft({ src: CLONE, dst: PEER, proto: PROTOCOL.tcp, tcpFlags });
+    const known = { universe: policy.universe.id, clone: 1, flow: 7, length: bytes.length };
+    policy.put(bytes, { ...columnsOf(bytes), ...known, ...columns });
+  };
+  put(4, REPLY);
+  put(2, {});
+  const { forward, reflect } = policy.run();
+  t.match(forward, [{ tcpFlags: 4 }]);
+  t.match(reflect, [{ tcpFlags: 2 }], 'it is no answer');
+});
+
 t.test('of two universes that begin one flow in one turn the first has it', async (t) => {
   const policy = bench(t, 'udp or icmp -> forward');
   const other = policy.universes.create(3, 4);

@@ -101,6 +101,8 @@ export class Oracle {
   private readonly outside: Look[] = [];
   /** Who has a conversation with the outside. */
   private readonly owners = new Map<string, { guest: Guest; at: number; step: number; reloads: number; how: string }>();
+  /** What comes from outside and no clone has got yet. */
+  private readonly awaited = new Set<Look>();
   private sent: Sent[] = [];
   private exits: { readonly tunnel: string; readonly packet: Look; readonly sent: Sent }[] = [];
   private step = 0;
@@ -157,6 +159,7 @@ export class Oracle {
     const packet = look(bytes)!;
     this.outside.push(packet);
     const name = conversation(packet, 'dst');
+    if (!isError(packet)) this.awaited.add(packet);
     if (name !== undefined) for (const universe of this.worlds.keys()) this.touch(`${universe} ${packet.dst} ${name}`);
     // A fragment is of some conversation of these two.
     if (!isLater(packet)) return;
@@ -244,12 +247,13 @@ export class Oracle {
       if (full && opens(packet)) this.note(this.talk(full), 'answer');
     } else {
       const whole = this.outside[packet.id & 0x7fff] ?? fail('nobody outside has sent it');
+      this.awaited.delete(whole);
       if (first) {
         guest.depth = 1;
         guest.contacted = true;
       }
       if (!world.root) world.root = whole;
-      else if (!this.belongs(world.root, packet, full))
+      else if (!this.graph.spoilt && !this.belongs(world.root, packet, full))
         fail('it is of somebody who has nothing to do with its universe');
       if (full && !isError(packet) && !isLater(packet)) {
         const talk = this.talk(full);
@@ -328,6 +332,11 @@ export class Oracle {
       const owner = this.owners.get(key);
       if (!left && owner?.guest === guest && owner.how === 'left') this.owners.delete(key);
     }
+    // A conversation of which the gateway has lost a packet is forgotten, and free for others.
+    for (const { src, dst } of this.awaited)
+      for (const [key, { guest }] of this.owners)
+        if (guest.address === dst && key.split(/[ ,]/).includes(String(src))) this.owners.delete(key);
+    this.awaited.clear();
     this.sent = [];
     this.exits = [];
     this.step++;

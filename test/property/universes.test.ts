@@ -31,7 +31,10 @@ const SMALL: readonly [RegExp, string][] = [
   [/ExportPolicy\(/, 'ExportPolicy(DECISIONS 8, DESTINATIONS 16, '],
 ];
 const POLICY = join(
-  t.testdir({ 'all.policy': 'dst net 224.0.0.0/3 -> drop\ninward -> reflect\nall -> forward\n' }),
+  t.testdir({
+    'all.policy':
+      'ceiling {\n  dst net 0.0.0.0/0\n}\ntcp and dst port 25 -> drop\ndst net 224.0.0.0/3 -> drop\ninward -> reflect\nall -> forward\n',
+  }),
   'all.policy',
 );
 const PEERS = [0xc6336401, 0xc6336402, 0xc6336403];

@@ -5,8 +5,8 @@ import type { Node } from '../../packet/pattern/syntax.js';
 import type { UniverseKind } from '../universes.js';
 import { type Action, describeAction, describeVerdict } from './actions.js';
 import { Exit } from './exit.js';
-import { loadFacts, makeFacts } from './facts.js';
-import { DEFAULT_RULE, MAIL_RULE, type Policy, type Rule } from './policy.js';
+import { isBorrowed, loadFacts, makeFacts } from './facts.js';
+import { BORROWED_RULE, DEFAULT_RULE, MAIL_RULE, type Policy, type Rule } from './policy.js';
 import { makePacket } from './question.js';
 
 /** A packet of a clone that somebody asks about, and what is known beside it. */
@@ -59,6 +59,10 @@ export function explain(policy: Policy, question: Question): Trial[] {
   const trials: Trial[] = [];
   for (const rule of [...policy.rules, DEFAULT_RULE]) {
     const why = holds(rule.tree) ? undefined : reason(rule.tree, rule.words, holds, false);
+    if (why === undefined && rule.action.verdict === 'forward' && isBorrowed(facts, question)) {
+      trials.push({ rule, why: 'it does not let out what a clone begins that only other clones have reached' });
+      return [...trials, { rule: BORROWED_RULE, why: undefined }];
+    }
     trials.push({ rule, why });
     if (why === undefined) break;
   }

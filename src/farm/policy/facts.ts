@@ -69,3 +69,7 @@ export function isReply(flowState: number): boolean {
   const bits = FLOW.known | FLOW.fromOutside | FLOW.reply;
   return (flowState & bits) === bits;
 }
+
+/** Whether a clone begins something by an address that may be somebody's: nobody outside has contacted it. */
+export const isBorrowed = (facts: Uint32Array, { contacted }: Pick<Sender, 'contacted'>): boolean =>
+  !contacted && facts[FACTS_AT + FACT.way] === WAY.begun;

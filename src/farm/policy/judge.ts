@@ -6,7 +6,7 @@ import { VERDICT } from '../../packet/verdict.js';
 import { Counters } from './counters.js';
 import { Decisions, Readings } from './decisions.js';
 import type { Exit } from './exit.js';
-import { isReply, loadFacts, makeFacts, type Sender } from './facts.js';
+import { isBorrowed, isReply, loadFacts, makeFacts, type Sender } from './facts.js';
 import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
 import type { Meter } from './meter.js';
@@ -235,7 +235,7 @@ export class Judge {
    * @param owner the clone, whose counters are given up when it is gone
    */
   decide(row: number, sender: Sender, now: number, owner: Owner | undefined): Outcome {
-    const { packets, policy, outcome, counters, readings } = this;
+    const { packets, outcome, counters, readings } = this;
     loadFacts(this.facts, packets, row, sender);
     const of = protocolClass(packets.proto[row]!);
     const earlier = this.earlierStep(row);
@@ -244,9 +244,7 @@ export class Judge {
     outcome.first = earlier === undefined && !alone;
     outcome.over = undefined;
     outcome.passing = false;
-    outcome.step = this.exit.isMailReply(row)
-      ? this.steps.mail
-      : this.steps.first[policy.find(this.facts, packets, row)]!;
+    outcome.step = this.firstStep(row, sender);
     for (; ; outcome.step = outcome.step.otherwise!) {
       const { step } = outcome;
       // What was counted for this flow is not counted for it again. An error has a protocol of its own.
@@ -272,6 +270,14 @@ export class Judge {
     if (!outcome.passing) this.remember(row, outcome.step, !alone);
     if (!outcome.passing || outcome.news) this.record(row, now);
     return outcome;
+  }
+
+  /** Where the decision about a row begins: with the first rule that matches, or one of those that no policy can change. */
+  private firstStep(row: number, sender: Sender): Step {
+    const { steps, facts } = this;
+    if (this.exit.isMailReply(row)) return steps.mail;
+    const step = steps.first[this.policy.find(facts, this.packets, row)]!;
+    return isBorrowed(facts, sender) && step.verdict === VERDICT.forward ? steps.borrowed : step;
   }
 
   /** The step that decided about a row's flow, if one has. */

@@ -42,6 +42,20 @@ export const MAIL_RULE = dropping(
   ]),
 );
 
+/**
+ * The rule that applies where another one would forward what a clone begins that only other clones have reached. It plays
+ * whichever address they called, so its packets would be forgeries outside: that an address is ours is known only once the
+ * outside has contacted it.
+ */
+export const BORROWED_RULE = dropping(
+  'borrowed',
+  'reflected and begun',
+  join('and', [
+    test({ of: 'fact', number: FACT.contacted }, 'is', 0),
+    test({ of: 'fact', number: FACT.way }, 'is', WAY.begun),
+  ]),
+);
+
 /** Ages at which rules may change their mind about a flow: a decision has 4 bits for it. */
 const AGES = 15;
 

@@ -175,12 +175,12 @@ export class Replayer implements Replay {
       this.total.strays++;
       return;
     }
-    const contacted = player.source !== 0;
+    // Whom nobody has contacted was contacted before the capture began: its address is said to be inside.
     const sender = {
       kind: 'closed',
       source: player.source,
-      depth: contacted ? 1 : 2,
-      contacted,
+      depth: 1,
+      contacted: true,
       image: OTHER_IMAGE,
       toClone: false,
     } as const;

@@ -2,7 +2,7 @@ import { VERDICT } from '../../packet/verdict.js';
 import type { Action } from './actions.js';
 import { CLASSES, concerns, isPerPacket, type Limit } from './limits.js';
 import { Meter } from './meter.js';
-import { DEFAULT_RULE, MAIL_RULE, type Policy, type Rule } from './policy.js';
+import { BORROWED_RULE, DEFAULT_RULE, MAIL_RULE, type Policy, type Rule } from './policy.js';
 import type { Rewrites } from './rewrites.js';
 
 /** An action of a policy that is in force: with its meters, and a number that flows remember. */
@@ -29,6 +29,8 @@ export interface Steps {
   readonly first: readonly Step[];
   /** That of the rule which applies before all. */
   readonly mail: Step;
+  /** That of the rule which applies where another one would lend somebody's address to a clone. */
+  readonly borrowed: Step;
   /** By what they count, so that the same limit of the same rule goes on counting when a policy is read again. */
   readonly meters: ReadonlyMap<string, Meter>;
   /** Whether some step counts by destination. */
@@ -69,6 +71,7 @@ export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMa
   };
   const first = [...policy.rules, DEFAULT_RULE].map((rule) => step(rule, rule.action));
   const mail = step(MAIL_RULE, MAIL_RULE.action);
+  const borrowed = step(BORROWED_RULE, BORROWED_RULE.action);
   const byDestination = [...meters.values()].some(({ limit }) => limit.level === 'destination');
-  return { all, first, mail, meters, byDestination };
+  return { all, first, mail, borrowed, meters, byDestination };
 }

@@ -91,13 +91,14 @@ export const OTHERS: readonly Mutation[] = [
     'if (packets.ipHeader[row] > 20)',
     'if (false)',
   ),
-  mutation(
-    'a clone that only clones have reached begins what leaves',
-    WRONG,
-    'elements/ExportPolicy.js',
-    'if (clone?.parent || !clone)',
-    'if (false)',
-  ),
+  {
+    name: 'a clone that only clones have reached begins what leaves',
+    says: WRONG,
+    changes: [
+      { file: 'elements/ExportPolicy.js', from: 'if (clone?.parent || !clone)', to: 'if (false)' },
+      { file: 'farm/policy/judge.js', from: 'isBorrowed(facts, sender) &&', to: 'false &&' },
+    ],
+  },
   mutation(
     'what one clone answers another is let out',
     WRONG,

@@ -101,12 +101,12 @@ t.test('a clone that only other clones have reached begins no flow that leaves, 
     ...{ id: 2, address: called, parent: { id: 1, address: CLONE } },
   });
   const from = { src: called, dport: 80 };
-  const first = policy.send(from, { clone: 2 });
-  t.equal(first.output, undefined);
-  t.equal(policy.element.drops.borrowed.value, 1);
-  const later = policy.send(from, { clone: 2, flowState: FLOW.known, verdict: VERDICT.forward });
-  t.equal(later.output, undefined, 'nor do later packets of it');
-  t.equal(policy.send({ dport: 80 }).output, 'forward', 'one that was contacted does');
+  t.match(policy.send(from, { clone: 2 }), { output: 'drop', verdict: VERDICT.drop });
+  t.match(policy.verdicts().at(-1), { verdict: 'drop', rule: 'borrowed' });
+  const contacted = policy.send({ dport: 80 });
+  t.equal(contacted.output, 'forward', 'one that was contacted does');
+  t.equal(policy.send(from, same(contacted, { clone: 2 })).output, undefined);
+  t.equal(policy.element.drops.borrowed.value, 1, 'nor has it a flow that another one began');
   t.equal(policy.send({ ...from, dport: 445 }, { clone: 2 }).output, 'reflect');
 });
 

@@ -269,6 +269,8 @@ t.test('one that could not be made has nothing to capture, and its address is fr
   t.same(farm.drops(), { failed: 2 });
   t.equal(farm.metric('clones_ended', 'failed'), 1);
   t.equal(universe.clones.size, 0);
+  await farm.until('captured', 1);
+  t.same(farm.told('captured')[0]?.clone, 0, 'its universe is captured, and nothing else');
 });
 
 t.test('a clone that changes more memory than one may is captured and ended', async (t) => {

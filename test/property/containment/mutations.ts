@@ -100,13 +100,6 @@ export const OTHERS: readonly Mutation[] = [
     ],
   },
   mutation(
-    'what one clone answers another is let out',
-    WRONG,
-    'farm/policy/exit.js',
-    'if ((state & (FLOW.reply | FLOW.fromOutside)) === FLOW.reply)',
-    'if (false)',
-  ),
-  mutation(
     'a decision outlives its policy',
     WRONG,
     'farm/policy/judge.js',
@@ -141,7 +134,7 @@ export const OTHERS: readonly Mutation[] = [
     '    settle() {\n        this.fresh.clear();',
     '    settle() {',
   ),
-  mutation('a ceiling can be raised', /a ceiling is raised/, 'farm/policy/in-force.js', '(more &&', '(false &&'),
+  mutation('a ceiling can be raised', /a ceiling is raised/, 'farm/policy/in-force.js', '(more &&', '(undefined &&'),
   {
     name: 'the kill switch is not looked at',
     says: /export is stopped/,
@@ -167,13 +160,6 @@ export const OTHERS: readonly Mutation[] = [
     'elements/UniverseTagger.js',
     "key === 'source' ? 0 :",
     "key !== 'packet' ? 0 :",
-  ),
-  mutation(
-    'queues are no matter to the proof',
-    /no rule|not sent this now|quota|share/,
-    'pipeline/ways.js',
-    'if (spec?.decoupled !== true)',
-    'if (true)',
   ),
   mutation(
     'clones of another farm are taken for one’s own',

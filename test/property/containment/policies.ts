@@ -131,11 +131,14 @@ const primitive: fc.Arbitrary<Condition> = fc.oneof(
   fc
     .tuple(few('>', '<', '='), few(1, 2))
     .map(([op, depth]) => say(`depth ${op} ${depth}`, (_, facts) => COMPARE[op]!(facts.depth, depth))),
-  fc
-    .tuple(few('>', '<', '>='), few(2, 30))
-    .map(([op, age]) =>
-      say(`age ${op} ${age}s`, (_, facts) => COMPARE[op]!(facts.age, age), { ages: [op === '>' ? age + 1 : age] }),
-    ),
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(few('>', '<', '>='), few(2, 30))
+      .map(([op, age]) =>
+        say(`age ${op} ${age}s`, (_, facts) => COMPARE[op]!(facts.age, age), { ages: [op === '>' ? age + 1 : age] }),
+      ),
+  },
   few('linux', 'windows').map((image) => say(`image ${image}`, (_, facts) => facts.image === image)),
   few('contacted', 'reflected').map((word) => say(word, (_, facts) => facts.contacted === (word === 'contacted'))),
   few('inward', 'outward').map((word) => say(word, (_, facts) => facts.toClone === (word === 'inward'))),

@@ -75,7 +75,8 @@ export class UniverseTagger extends Element<typeof spec> {
     this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed });
     this.fresh = new TurnKeys(seed.subarray(8));
     this.promised = new Uint32Array(this.fresh.words.length / 3);
-    this.hash = new HalfSipHash(seed);
+    const key = new DataView(seed.buffer, seed.byteOffset);
+    this.hash = new HalfSipHash(key.getUint32(0, true), key.getUint32(4, true));
     this.sharers = shared * 2 ** 32;
     this.universes.onClose((universe) => this.forget(universe));
   }

@@ -1,44 +1,76 @@
-const rotl = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
+const rotate = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
 
 /**
- * HalfSipHash-2-4 of one word of 32 bits: a hash that nobody can foresee who does not know the key. Result: 32 bits,
- * unsigned. (https://github.com/veorq/SipHash, halfsiphash.c)
+ * HalfSipHash-2-4 of 32-bit words under a 64-bit key (Aumasson and Bernstein, "SipHash: a fast short-input PRF"; the 32-bit
+ * variant of its reference code): 32 unsigned bits that nobody can guess who does not know the key.
  */
 export class HalfSipHash {
-  private readonly k0: number;
-  private readonly k1: number;
+  private readonly low: number;
+  private readonly high: number;
+  private v0 = 0;
+  private v1 = 0;
+  private v2 = 0;
+  private v3 = 0;
 
-  /** @param key 8 bytes, of which more are not looked at */
-  constructor(key: Uint8Array) {
-    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-    this.k0 = view.getInt32(0, true);
-    this.k1 = view.getInt32(4, true);
+  constructor(keyLow: number, keyHigh: number) {
+    this.low = keyLow | 0;
+    this.high = keyHigh | 0;
   }
 
+  /** Of one word. */
   word(word: number): number {
-    let v0 = this.k0;
-    let v1 = this.k1;
-    let v2 = 0x6c796765 ^ this.k0;
-    let v3 = 0x74656462 ^ this.k1;
-    // The word; then the end, which is the length; then the finish.
-    for (let block = 0; block < 3; block++) {
-      const m = block === 0 ? word | 0 : block === 1 ? 4 << 24 : 0;
-      v3 ^= m;
-      if (block === 2) v2 ^= 0xff;
-      for (let round = block === 2 ? 4 : 2; round > 0; round--) {
-        v0 = (v0 + v1) | 0;
-        v1 = rotl(v1, 5) ^ v0;
-        v0 = rotl(v0, 16);
-        v2 = (v2 + v3) | 0;
-        v3 = rotl(v3, 8) ^ v2;
-        v0 = (v0 + v3) | 0;
-        v3 = rotl(v3, 7) ^ v0;
-        v2 = (v2 + v1) | 0;
-        v1 = rotl(v1, 13) ^ v2;
-        v2 = rotl(v2, 16);
-      }
-      v0 ^= m;
+    this.begin();
+    this.block(word);
+    return this.end(1);
+  }
+
+  words(words: readonly number[]): number {
+    this.begin();
+    for (const word of words) this.block(word);
+    return this.end(words.length);
+  }
+
+  private begin(): void {
+    this.v0 = this.low;
+    this.v1 = this.high;
+    this.v2 = 0x6c796765 ^ this.low;
+    this.v3 = 0x74656462 ^ this.high;
+  }
+
+  private block(word: number): void {
+    this.v3 ^= word;
+    this.rounds(2);
+    this.v0 ^= word;
+  }
+
+  private end(words: number): number {
+    this.block((words * 4) << 24);
+    this.v2 ^= 0xff;
+    this.rounds(4);
+    return (this.v1 ^ this.v3) >>> 0;
+  }
+
+  private rounds(count: number): void {
+    let { v0, v1, v2, v3 } = this;
+    for (let i = 0; i < count; i++) {
+      v0 = (v0 + v1) | 0;
+      v1 = rotate(v1, 5) ^ v0;
+      v0 = rotate(v0, 16);
+      v2 = (v2 + v3) | 0;
+      v3 = rotate(v3, 8) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = rotate(v3, 7) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = rotate(v1, 13) ^ v2;
+      v2 = rotate(v2, 16);
     }
-    return (v1 ^ v3) >>> 0;
+    this.v0 = v0;
+    this.v1 = v1;
+    this.v2 = v2;
+    this.v3 = v3;
   }
 }
+
+/** The hash of some words under a key that is used once. */
+export const keyedHash = (keyLow: number, keyHigh: number, ...words: number[]): number =>
+  new HalfSipHash(keyLow, keyHigh).words(words);

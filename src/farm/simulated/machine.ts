@@ -1,7 +1,7 @@
+import { keyedHash } from '../../packet/half-siphash.js';
 import type { Identity } from '../backend.js';
 import { PAGE_SIZE, type PageClone } from '../pool.js';
 import { Connection, STATE } from './connection.js';
-import { keyedHash } from './hash.js';
 import {
   BUFFERS_AT,
   CONNECTIONS,

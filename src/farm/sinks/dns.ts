@@ -1,7 +1,7 @@
 import type { Prefix } from '../../packet/address.js';
 import { formatAddress, prefixMask } from '../../packet/address.js';
+import { keyedHash } from '../../packet/half-siphash.js';
 import type { LearntNames } from '../names.js';
-import { keyedHash } from '../simulated/hash.js';
 import {
   type Answer,
   encodeAddress,

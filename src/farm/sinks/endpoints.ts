@@ -1,9 +1,9 @@
+import { keyedHash } from '../../packet/half-siphash.js';
 import type { Packets } from '../../packet/packets.js';
 import { type PageClone, Pool, PoolError, type ReferenceImage } from '../pool.js';
 import { checksum, pseudoHeader } from '../simulated/checksum.js';
 import { type Connection, STATE } from '../simulated/connection.js';
 import { FrameRing } from '../simulated/frames.js';
-import { keyedHash } from '../simulated/hash.js';
 import { WORKING_SET_AT } from '../simulated/layout.js';
 import { Machine } from '../simulated/machine.js';
 import { type Applications, Opening } from '../simulated/opening.js';

@@ -2,16 +2,7 @@ import t from 'tap';
 import { checksum } from '../../../../src/farm/simulated/checksum.js';
 import { Connection } from '../../../../src/farm/simulated/connection.js';
 import { FrameRing } from '../../../../src/farm/simulated/frames.js';
-import { keyedHash } from '../../../../src/farm/simulated/hash.js';
 import { record } from '../../../../src/farm/simulated/record.js';
-
-t.test('the keyed hash gives the published values of HalfSipHash-2-4', (t) => {
-  const hash = (...words: number[]) => keyedHash(0x03020100, 0x07060504, ...words);
-  t.equal(hash(), 0x5b9f35a9);
-  t.equal(hash(0x03020100), 0x89466e2a);
-  t.equal(hash(0x03020100, 0x07060504), 0x8f84b8d0);
-  t.end();
-});
 
 t.test('the checksum of RFC 1071 section 3, and of an odd number of bytes', (t) => {
   const bytes = Buffer.from('0001f203f4f5f6f7', 'hex');

@@ -1,3 +1,4 @@
+import { packetSet } from '../../packet/pattern/packet-set.js';
 import { valuesOf } from '../../packet/pattern/ranges.js';
 import type { Field, Node, Test } from '../../packet/pattern/syntax.js';
 import { type Box, type Budget, isSame, meet } from './boxes.js';
@@ -30,38 +31,22 @@ const isOf = (a: Field, b: Field): boolean =>
  * @throws {TooHard}
  */
 export function regionsOf(tree: Node, surely: boolean, budget: Budget): Box[] {
-  const unite = (lists: readonly Box[][]): Box[] => {
-    const all = lists.flat();
-    budget.spend(all.length);
-    return all.some((box) => isSame(box, EVERYTHING)) ? [EVERYTHING] : all;
-  };
   const both = (a: readonly Box[], b: readonly Box[]): Box[] => {
     budget.spend(a.length * b.length);
     const met = a.flatMap((one) => b.map((other) => meet(one, other)));
     return met.filter((box) => box !== undefined);
   };
-  const intersect = (lists: readonly Box[][]): Box[] => lists.reduce(both, [EVERYTHING]);
-
-  const of = (node: Node, holds: boolean): Box[] => {
-    switch (node.kind) {
-      case 'always':
-        return node.value === holds ? [EVERYTHING] : [];
-      case 'not':
-        return of(node.term, !holds);
-      case 'test':
-        return boxesOf(node, holds) ?? (surely ? [] : [EVERYTHING]);
-      case 'if':
-        return unite([
-          intersect([of(node.test, true), of(node.yes, holds)]),
-          intersect([of(node.test, false), of(node.no, holds)]),
-        ]);
-      default: {
-        const terms = node.terms.map((term) => of(term, holds));
-        return (node.kind === 'and') === holds ? intersect(terms) : unite(terms);
-      }
-    }
-  };
-  return of(tree, true);
+  return packetSet<Box[]>(tree, {
+    all: [EVERYTHING],
+    none: [],
+    ofTest: (test, holds) => boxesOf(test, holds) ?? (surely ? [] : [EVERYTHING]),
+    unite(lists) {
+      const all = lists.flat();
+      budget.spend(all.length);
+      return all.some((box) => isSame(box, EVERYTHING)) ? [EVERYTHING] : all;
+    },
+    intersect: (lists) => lists.reduce(both, [EVERYTHING]),
+  });
 }
 
 /** Boxes in which a test holds, or fails; undefined if they do not tell. */

@@ -1,3 +1,4 @@
+import { packetSet } from './packet-set.js';
 import type { Field, Node, Test } from './syntax.js';
 import type { Range } from './vocabulary.js';
 
@@ -53,30 +54,11 @@ export function valuesOf({ shift, mask, op, value }: Test, most: number, holds: 
 export function possible(tree: Node, field: Field, most: number): Ranges {
   const all: Ranges = [[0, most]];
   const isAll = (ranges: Ranges) => ranges.length === 1 && ranges[0]![0] === 0 && ranges[0]![1] === most;
-  const intersect = (lists: Ranges[]) => lists.reduce((a, b) => (isAll(a) ? b : isAll(b) ? a : both(a, b)));
-  const unite = (lists: Ranges[]) => (lists.some(isAll) ? all : tidy(lists.flat()));
-
-  const ofTest = (test: Test, holds: boolean): Ranges =>
-    (sameField(test.field, field) && valuesOf(test, most, holds)) || all;
-
-  const of = (node: Node, holds: boolean): Ranges => {
-    switch (node.kind) {
-      case 'always':
-        return node.value === holds ? all : [];
-      case 'not':
-        return of(node.term, !holds);
-      case 'test':
-        return ofTest(node, holds);
-      case 'if':
-        return unite([
-          intersect([of(node.test, true), of(node.yes, holds)]),
-          intersect([of(node.test, false), of(node.no, holds)]),
-        ]);
-      default: {
-        const terms = node.terms.map((term) => of(term, holds));
-        return (node.kind === 'and') === holds ? intersect(terms) : unite(terms);
-      }
-    }
-  };
-  return of(tree, true);
+  return packetSet<Ranges>(tree, {
+    all,
+    none: [],
+    ofTest: (test, holds) => (sameField(test.field, field) && valuesOf(test, most, holds)) || all,
+    unite: (lists) => (lists.some(isAll) ? all : tidy(lists.flat())),
+    intersect: (lists) => lists.reduce((a, b) => (isAll(a) ? b : isAll(b) ? a : both(a, b))),
+  });
 }

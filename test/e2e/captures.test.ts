@@ -13,10 +13,10 @@ import { PAGE_SIZE, type PageClone, Pool } from '../../src/farm/pool.js';
 import { capturesFolder, imageMemory } from '../../src/farm/state.js';
 import { caught } from '../unit/farm/caught.js';
 import { icmp } from '../unit/native/build.js';
+import { plainly } from './lab-rig.js';
 import { startDaemon } from './running.js';
 
 const run = promisify(execFile);
-const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
 
 interface Said {
   readonly status: number;
@@ -25,7 +25,7 @@ interface Said {
 }
 
 const say = (...args: string[]): Promise<Said> =>
-  run(potemkin, args).then(
+  run(...plainly(...args)).then(
     ({ stdout, stderr }) => ({ status: 0, out: stdout, err: stderr }),
     ({ code, stdout, stderr }) => ({ status: code, out: stdout, err: stderr }),
   );

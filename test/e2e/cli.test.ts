@@ -2,11 +2,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { elements } from '../../src/elements/index.js';
-
-const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+import { plainly } from './lab-rig.js';
 
 interface Ended {
   readonly status: number | null;
@@ -16,7 +14,7 @@ interface Ended {
 
 /** Starts bin/potemkin; `line` waits for a line on standard error. */
 function start(...args: string[]) {
-  const child: ChildProcess = spawn(potemkin, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child: ChildProcess = spawn(...plainly(...args), { stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { out: '', err: '' };
   child.stdout!.setEncoding('utf8').on('data', (piece: string) => {
     text.out += piece;
@@ -241,7 +239,7 @@ t.test('command line', async (t) => {
   });
 
   t.test('run: a graph from standard input', async (t) => {
-    const child = spawn(potemkin, ['check', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    const child = spawn(...plainly('check', '-'), { stdio: ['pipe', 'ignore', 'pipe'] });
     let err = '';
     child.stderr.setEncoding('utf8').on('data', (piece: string) => {
       err += piece;

@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-
-const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+import { plainly } from './lab-rig.js';
 
 /** Runs a graph until the end of the test. @returns where the daemon can be asked */
 export async function startDaemon(t: Test, graph: string): Promise<string> {
-  const child = spawn(potemkin, ['run', graph, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(...plainly('run', graph, '--listen', '127.0.0.1:0'), { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   t.teardown(async () => {
     child.kill('SIGTERM');

@@ -72,8 +72,8 @@ t.test('while export is stopped nothing reaches an exit, and what would have is 
   t.same(offer(), [10, 5]);
 });
 
-t.test('only exits have the drop', async (t) => {
-  t.same(Object.keys(dropsOf(exitSpec)), ['lost', 'stopped']);
+t.test('only exits have the drops', async (t) => {
+  t.same(Object.keys(dropsOf(exitSpec)), ['lost', 'stopped', 'unwritten']);
   t.same(Object.keys(dropsOf(guardSpec)), ['lost']);
 });
 

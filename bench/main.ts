@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findClick } from './click.js';
 import { type Figure, summarize, table } from './figure.js';
 import type { Bench, Suite } from './suite.js';
 import { chains } from './suites/chains.js';
@@ -29,6 +30,8 @@ Measures speed and memory. NAME is a suite, or one case of a suite; all are meas
 ${SUITES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
 
   --quick      ${QUICK_ROUNDS} runs of each case instead of ${ROUNDS}; fewer clones
+  --against click
+               also run the \`click\` of the PATH in the same turns, and give ratios (chains)
   --state DIR  the folder whose images are cloned (.cache/state)
   --json FILE  write the figures there, as [{name, value, unit, runs, min, median, max}], value being the median;
                - is standard output
@@ -37,12 +40,22 @@ ${SUITES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')
 Examples
   npm run bench
   npm run bench -- gre pool
-  npm run bench -- chains/chain-10k --json figures.json
+  npm run bench -- chains/flows-10k --json figures.json
   npm run bench -- --quick chains
 `;
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** The program to measure beside ours. */
+function other(name: string): string {
+  if (name !== 'click') throw new Error(`--against knows click, not ${name}`);
+  const click = findClick();
+  if (click === undefined) {
+    throw new Error('there is no `click` on the PATH; it is built from https://github.com/kohler/click');
+  }
+  return click;
 }
 
 /** Runs a suite, or says why it does not. */
@@ -64,6 +77,7 @@ async function main(): Promise<void> {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       state: { type: 'string', default: STATE },
+      against: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -79,12 +93,14 @@ async function main(): Promise<void> {
       throw new Error(`there is no suite ${wanted}; there are: ${SUITES.map(({ name }) => name).join(', ')}`);
     }
   }
+  const click = values.against === undefined ? undefined : other(values.against);
   const figures: Figure[] = [];
   const notes: string[] = [];
   const bench: Bench = {
     rounds: values.quick ? QUICK_ROUNDS : ROUNDS,
     quick: values.quick,
     state: resolve(values.state),
+    ...(click !== undefined && { click }),
     wants: (name) =>
       positionals.length === 0 || positionals.some((wanted) => name === wanted || name.startsWith(`${wanted}/`)),
     report: (figure) => figures.push(figure),

@@ -9,6 +9,8 @@ export interface Bench {
   readonly quick: boolean;
   /** The folder in which images are. */
   readonly state: string;
+  /** A program to measure beside ours: Click. */
+  readonly click?: string;
   /** Whether the user wants a case, by its name SUITE/CASE. */
   wants(name: string): boolean;
   report(figure: Figure): void;

@@ -1,4 +1,4 @@
-// As chain.click, but every packet passes the scan filter, those of flows that are known as well.
+// As flows.click, and every packet passes the scan filter, those of flows that are known as well.
 flows :: FlowTable(FLOWS $FLOWS);
 scans :: ScanFilter(SCANS $FLOWS);
 FromDump($IN) -> GreDecap -> CheckIPHeader

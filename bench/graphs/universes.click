@@ -1,4 +1,4 @@
-// What a packet that would open a flow passes before the farm: as chain.click, and then its universe and image.
+// What a packet that would open a flow passes before the farm: flow table and scan filter, and then its universe and image.
 flows :: FlowTable(FLOWS $FLOWS);
 FromDump($IN) -> GreDecap -> CheckIPHeader -> [outside] flows;
 Idle -> [inside] flows;

@@ -1,6 +1,9 @@
 import { rmSync } from 'node:fs';
 import { type Chain, readChain, timeChain, timeElements, watchHeap } from '../chain.js';
-import { type Bench, interleave, type Suite } from '../suite.js';
+import { CLICK_GRAPHS, runClick } from '../click.js';
+import { summarize } from '../figure.js';
+import { compare } from '../references.js';
+import { type Bench, type Case, interleave, type Suite } from '../suite.js';
 import { captureFile } from '../workload/capture.js';
 
 interface Row {
@@ -19,17 +22,17 @@ interface Row {
 
 const PACKETS = 1_000_000;
 
+/** Those that others have as well come first, see bench/references.ts. */
 const ROWS: readonly Row[] = [
-  { name: 'count', graph: 'count', flows: 10_000 },
-  { name: 'decap', graph: 'decap', flows: 10_000 },
-  { name: 'classify', graph: 'classify', flows: 10_000 },
-  { name: 'flows-10k', graph: 'flows', flows: 10_000, keeps: true },
-  { name: 'flows-1m', graph: 'flows', flows: 1_000_000, keeps: true },
-  { name: 'chain-10k', graph: 'chain', flows: 10_000, keeps: true, goal: 150 },
-  { name: 'chain-1m', graph: 'chain', flows: 1_000_000, scans: 5, keeps: true, goal: 200 },
-  { name: 'filtered-10k', graph: 'filtered', flows: 10_000, keeps: true, goal: 150 },
+  { name: 'count', graph: 'count', flows: 10_000, goal: 40 },
+  { name: 'classify', graph: 'classify', flows: 10_000, goal: 75 },
+  { name: 'flows-10k', graph: 'flows', flows: 10_000, keeps: true, goal: 90 },
+  { name: 'flows-1m', graph: 'flows', flows: 1_000_000, keeps: true, goal: 170 },
+  { name: 'nat-10k', graph: 'nat', flows: 10_000 },
+  { name: 'dump', graph: 'dump', flows: 10_000, goal: 120 },
   { name: 'universes-1m', graph: 'universes', flows: 1_000_000, scans: 5, keeps: true, goal: 260 },
-  { name: 'dump', graph: 'dump', flows: 10_000 },
+  { name: 'default-1m', graph: 'default', flows: 1_000_000, scans: 5, keeps: true, goal: 260 },
+  { name: 'filtered-10k', graph: 'filtered', flows: 10_000, keeps: true },
 ];
 
 /** What is written goes to memory, so that no disk is measured. */
@@ -42,6 +45,20 @@ const UNITS: Readonly<Record<string, string>> = {
   allocated: 'B/packet',
   growth: 'KB/Mpacket',
 };
+
+/** The same rows by another program, and which of ours each is. */
+function clickCases(click: string, rows: readonly Row[], log: (line: string) => void): { row: Row; case: Case }[] {
+  return rows
+    .filter(({ graph }) => (CLICK_GRAPHS as readonly string[]).includes(graph))
+    .map((row) => {
+      const IN = captureFile(PACKETS, row.flows, log);
+      const run = async () => {
+        const { processor } = await runClick(click, row.graph, { IN, OUT, packets: PACKETS });
+        return new Map([['', processor]]);
+      };
+      return { row, case: { name: `${row.name}, ${click}`, run } };
+    });
+}
 
 async function run(bench: Bench): Promise<void> {
   const wanted = ROWS.map((row) => ({ ...row, name: `chains/${row.name}` })).filter(({ name }) => bench.wants(name));
@@ -59,7 +76,8 @@ async function run(bench: Bench): Promise<void> {
     wanted.map(({ name }, i) => ({ name: `${name}, ${what}`, run: () => measure(chains[i]!) }));
   try {
     // Elements that are timed have another shape, so the plain runs come first.
-    const totals = await interleave(bench, cases('time', timeChain));
+    const others = bench.click === undefined ? [] : clickCases(bench.click, wanted, bench.progress);
+    const totals = await interleave(bench, [...cases('time', timeChain), ...others.map((other) => other.case)]);
     const heaps = await interleave(bench, cases('heap', watchHeap), 1);
     const shares = await interleave(bench, cases('each element', timeElements));
     for (const [i, { name, goal }] of wanted.entries()) {
@@ -77,7 +95,19 @@ async function run(bench: Bench): Promise<void> {
       report(total);
       report(share, 'ns/packet');
       report(heap);
+      const other = others.findIndex(({ row }) => row.name === name);
+      if (other < 0) continue;
+      const theirs = totals[wanted.length + other]!.get('')!;
+      bench.report({ name: `${name}/click`, unit: 'ns/packet', values: theirs });
+      const ratios = total.get('')!.map((ours, run) => ours / theirs[run]!);
+      bench.report({ name: `${name}/to-click`, unit: 'times', values: ratios, goal: 1 });
     }
+    const medians = wanted.map(({ name }, i): [string, number] => [
+      name.replace('chains/', ''),
+      summarize({ name, unit: '', values: totals[i]!.get('')! }).median,
+    ]);
+    const text = compare(new Map(medians));
+    if (text) bench.note(text);
   } finally {
     rmSync(OUT, { force: true });
   }

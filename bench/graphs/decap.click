@@ -1,2 +1,0 @@
-// … and taken out of the tunnel.
-FromDump($IN) -> GreDecap -> counter :: Counter -> Discard;

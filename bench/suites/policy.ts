@@ -63,7 +63,7 @@ function cases(): Case[] {
 /** What ExportPolicy asks of the judge for a batch: ns a packet. */
 function measure({ policy, flowState, fresh }: Case): number {
   const packets = new Packets();
-  const batch = new Batch();
+  const [batch, leaving] = [new Batch(), new Batch()];
   const seed = new Uint8Array(16);
   const exit = new Exit(packets, policy.ceiling);
   const judge = new Judge(policy, {
@@ -103,8 +103,10 @@ function measure({ policy, flowState, fresh }: Case): number {
       const row = batch.rows[i]!;
       if (judge.isDecided(row)) judge.meter(row, now);
       else judge.decide(row, sender, now, owner);
-      if (packets.verdict[row] === VERDICT.forward) exit.refusal(row);
+      if (packets.verdict[row] === VERDICT.forward) leaving.add(row);
     }
+    exit.look(leaving);
+    leaving.clear();
   };
   for (let i = 0; i < BATCH; i++) batch.add(packets.take());
   const prepare = () => {

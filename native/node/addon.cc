@@ -17,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitPagecow(env, exports);
   potemkin::InitProcessMemory(env, exports);
   potemkin::InitTable(env, exports);
+  potemkin::InitTally(env, exports);
   potemkin::InitWires(env, exports);
   return exports;
 }

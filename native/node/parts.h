@@ -15,6 +15,7 @@ void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitProcessMemory(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
+void InitTally(Napi::Env env, Napi::Object exports);
 void InitWires(Napi::Env env, Napi::Object exports);
 
 }  // namespace potemkin

@@ -3,7 +3,7 @@ import { Images } from '../farm/images.js';
 import { LearntNames } from '../farm/names.js';
 import { Claims } from '../farm/policy/claims.js';
 import { type Decision, decisionsAbout, describeDecision, describeFlow, flowEnds } from '../farm/policy/decisions.js';
-import { Exit, REFUSALS } from '../farm/policy/exit.js';
+import { Exit, REFUSAL_NAMES, REFUSALS } from '../farm/policy/exit.js';
 import { ExportRate } from '../farm/policy/export-rate.js';
 import { isReply } from '../farm/policy/facts.js';
 import { ceilingInForce, type Mail, wrongAfter, wrongWith } from '../farm/policy/in-force.js';
@@ -12,7 +12,7 @@ import { Policy, readPolicy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
 import { Rewrites } from '../farm/policy/rewrites.js';
 import { noteVerdict, Universes } from '../farm/universes.js';
-import type { Batch } from '../packet/batch.js';
+import { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
 import { REWRITE } from '../packet/rewrite/column.js';
 import { VERDICT } from '../packet/verdict.js';
@@ -133,6 +133,8 @@ export class ExportPolicy extends Element<typeof spec> {
   private readonly claims: Claims;
   private readonly rate: ExportRate;
   private stopped = false;
+  /** What leaves with the batch in hand, if nothing is in the way. */
+  private readonly leaving = new Batch();
   /** Flows decided, by the rule's place. */
   private readonly counts = new Map<string, number>();
   /** Whether the row in hand has decided its flow anew. */
@@ -186,9 +188,10 @@ export class ExportPolicy extends Element<typeof spec> {
         this.drops.failed.add(row);
         continue;
       }
-      this.send(row, now);
+      this.send(row);
       judge.release(row);
     }
+    this.leave(now);
   }
 
   private cut(reason: string): void {
@@ -204,17 +207,23 @@ export class ExportPolicy extends Element<typeof spec> {
     return !outcome?.passing;
   }
 
-  /** Lets a row leave, unless the ceiling is in the way or export is stopped. */
-  private forward(row: number, now: number): void {
-    const refusal = this.exit.refusal(row) ?? this.refusalOfBegun(row);
-    if (refusal !== undefined) {
-      if (refusal === 'ceiling') this.breach(row);
-      this.drops[refusal].add(row);
-      return;
+  /** Lets rows leave, unless the ceiling is in the way or export is stopped. */
+  private leave(now: number): void {
+    const { exit, leaving, drops } = this;
+    exit.look(leaving);
+    for (let i = 0; i < leaving.count; i++) {
+      const row = leaving.rows[i]!;
+      const refusal = REFUSAL_NAMES[exit.refusals[i]!] ?? this.refusalOfBegun(row);
+      if (refusal !== undefined) {
+        if (refusal === 'ceiling') this.breach(row);
+        drops[refusal].add(row);
+        continue;
+      }
+      if (!this.stopped && this.rate.exceeds(now)) this.cut(`more than ${this.rate.most} packets left in a second`);
+      if (this.stopped) drops.stopped.add(row);
+      else this.out.forward.add(row);
     }
-    if (!this.stopped && this.rate.exceeds(now)) this.cut(`more than ${this.rate.most} packets left in a second`);
-    if (this.stopped) this.drops.stopped.add(row);
-    else this.out.forward.add(row);
+    leaving.clear();
   }
 
   override settle(): void {
@@ -223,13 +232,13 @@ export class ExportPolicy extends Element<typeof spec> {
   }
 
   /** Sends a row of a decided flow where its verdict says. */
-  private send(row: number, now: number): void {
+  private send(row: number): void {
     const { packets } = this;
     const rewrite = this.judge.rewriteOf(row);
     packets.rewrite[row] = rewrite && this.anew ? rewrite | REWRITE.anew : rewrite;
     switch (packets.verdict[row]) {
       case VERDICT.forward:
-        this.forward(row, now);
+        this.leaving.add(row);
         break;
       case VERDICT.reflect:
         this.out.reflect.add(row);

@@ -10,6 +10,7 @@ import type { IpNative } from './ip.js';
 import type { PagecowNative } from './pagecow.js';
 import type { ProcessMemoryNative } from './process-memory.js';
 import type { TableNative } from './table.js';
+import type { TallyNative } from './tally.js';
 
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
 export interface Native
@@ -22,7 +23,8 @@ export interface Native
     IpNative,
     PagecowNative,
     ProcessMemoryNative,
-    TableNative {}
+    TableNative,
+    TallyNative {}
 
 // The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.
 const path = fileURLToPath(

@@ -1,15 +1,27 @@
+import { native } from '../../native/addon.js';
+import { Batch } from '../../packet/batch.js';
 import { ROWS } from '../../packet/columns.js';
 import type { Packets } from '../../packet/packets.js';
 import type { Readings } from './decisions.js';
 import { AddressLedger, type Ledger, NumberLedger, OneLedger, type Owner } from './ledger.js';
 import { LEVELS, type Level, MOST_LIMITS } from './limits.js';
 import type { Meter } from './meter.js';
+import { Tallies } from './tallies.js';
 
 /** Clones, and universes, that are counted for at once. */
 const NUMBERS = 1 << 17;
 
+const NOTHING = new Float64Array();
+
 /** In `looked`: not looked up. */
 const UNKNOWN = -2;
+
+/** Places of levels in LEVELS. */
+const [CLONE, UNIVERSE, DESTINATION] = [
+  LEVELS.indexOf('clone'),
+  LEVELS.indexOf('universe'),
+  LEVELS.indexOf('destination'),
+];
 
 /** The counters of all quotas: bounded, and given up with the clone, the universe or the time that they are about. */
 export class Counters {
@@ -23,16 +35,20 @@ export class Counters {
   private readonly clones = new NumberLedger(NUMBERS);
   private readonly universes = new NumberLedger(NUMBERS);
   private readonly farm = new OneLedger();
+  /** By level. */
+  private readonly tallies = LEVELS.map(() => new Tallies());
   /** There as soon as a limit counts by destination; keys are kept for the longest window of such a limit. */
   private addresses: AddressLedger | undefined;
   private seconds = 0;
-  /** Slots of the destinations of rows that were looked up together; rows that were waiting for that. */
+  /** Slots of the destinations of rows that were looked up together, and which rows these are. */
   private readonly looked = new Int32Array(ROWS).fill(UNKNOWN);
-  private readonly wanted = new Uint16Array(ROWS);
-  private waiting = 0;
-  /** Of the meters that were last asked: the slot, and what was counted. */
+  private readonly together = new Batch();
+  /** Of the meters that were last asked: the slot or where their numbers are, and what was counted. */
   private readonly slots = new Int32Array(MOST_LIMITS);
+  private readonly places = new Int32Array(MOST_LIMITS);
   private readonly counts = new Float64Array(MOST_LIMITS);
+  /** Lists of meters that count by destination, as native code wants them. */
+  private readonly described = new Map<readonly Meter[], Float64Array>();
 
   constructor(packets: Packets, destinations: number, seed: Uint8Array) {
     this.packets = packets;
@@ -63,26 +79,49 @@ export class Counters {
       this.addresses = new AddressLedger(this.destinations, seconds, this.seed);
       for (const meter of byDestination) meter.clearAll();
     }
-    for (const level of LEVELS) {
+    this.described.clear();
+    for (const [place, level] of LEVELS.entries()) {
+      const ofLevel = meters.filter(({ limit }) => limit.level === level);
       const ledger = this.ledger(level);
-      if (ledger) ledger.meters = meters.filter(({ limit }) => limit.level === level);
+      if (ledger) ledger.meters = ofLevel;
+      this.tallies[place]!.install(ofLevel);
     }
   }
 
-  /** A row's destination will be looked up with others', or has to be looked up alone. */
-  expect(row: number, together: boolean): void {
-    this.looked[row] = UNKNOWN;
-    if (!together) return;
-    this.addresses!.keys[this.waiting] = this.packets.dst[row]!;
-    this.wanted[this.waiting++] = row;
+  /** Forgets what was looked up for the rows of another batch. */
+  begin(): void {
+    const { looked, together } = this;
+    for (let i = 0; i < together.count; i++) looked[together.rows[i]!] = UNKNOWN;
+    together.clear();
   }
 
-  /** Looks up all destinations that were expected, in one call. */
-  look(now: number): void {
-    if (this.waiting === 0) return;
-    const slots = this.addresses!.many(this.waiting, now);
-    for (let i = 0; i < this.waiting; i++) this.looked[this.wanted[i]!] = slots[i]!;
-    this.waiting = 0;
+  /** Looks up the destinations of some rows together. Those of others are looked up alone, if need be. */
+  look({ rows, count }: Batch, now: number): void {
+    const { looked, together } = this;
+    if (count === 0) return;
+    const { dst } = this.packets;
+    const { keys } = this.addresses!;
+    for (let i = 0; i < count; i++) keys[i] = dst[rows[i]!]!;
+    const slots = this.addresses!.many(count, now);
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      looked[row] = slots[i]!;
+      together.add(row);
+    }
+  }
+
+  /**
+   * Counts packets of decided flows together, each if all of its meters have room for it: paid[row] is 1 then, else 0. The
+   * same as take() for each, for meters that all count by destination.
+   */
+  takeTogether(meters: readonly Meter[], batch: Batch, now: number, paid: Uint8Array): void {
+    this.look(batch, now);
+    const { tallies, packets, described } = this;
+    const { values, width } = tallies[DESTINATION]!;
+    if (!described.has(meters)) described.set(meters, tallies[DESTINATION]!.describe(meters));
+    const { rows, count } = batch;
+    const { slots } = this.addresses!;
+    native.tally(packets.bytes, rows, count, slots, now, values, width, described.get(meters)!, paid);
   }
 
   /**
@@ -119,22 +158,45 @@ export class Counters {
    * admit() and add(), but the shortest way there is.
    */
   take(meters: readonly Meter[], row: number, now: number): boolean {
-    const { slots, counts } = this;
+    const { tallies, places } = this;
     const length = this.packets.length[row]!;
-    let slot = -1;
+    let level = -1;
+    let from = -1;
+    let values = NOTHING;
     for (let i = 0; i < meters.length; i++) {
       const meter = meters[i]!;
-      if (i === 0 || meter.level !== meters[i - 1]!.level) slot = this.slot(meter.level, row, now, undefined);
-      const used = slot < 0 ? 0 : meter.count(slot, now);
-      if (slot < 0 || !meter.admits(slot, used, meter.countsBytes ? length : 1)) return this.admit(meters, 0, row, now);
-      slots[i] = slot;
-      counts[i] = used;
+      if (meter.level !== level) {
+        level = meter.level;
+        const of = tallies[level]!;
+        values = of.values;
+        from = this.slot(level, row, now, undefined) * of.width;
+      }
+      const at = from + meter.column;
+      // No room for a counter, or for its numbers yet.
+      if (from < 0 || at >= values.length) return this.takeSlowly(meters, row, now);
+      const used = now < values[at]! ? values[at + 1]! : 0;
+      if (!meter.hasRoom(used, meter.countsBytes ? length : 1)) return this.takeSlowly(meters, row, now);
+      places[i] = at;
     }
     for (let i = 0; i < meters.length; i++) {
       const meter = meters[i]!;
-      meter.add(slots[i]!, now, counts[i]!, meter.countsBytes ? length : 1);
+      const at = places[i]!;
+      values = meter.tallies.values;
+      const amount = meter.countsBytes ? length : 1;
+      if (now < values[at]!) {
+        values[at + 1] = values[at + 1]! + amount;
+      } else {
+        values[at] = now + meter.seconds;
+        values[at + 1] = amount;
+      }
     }
     return true;
+  }
+
+  private takeSlowly(meters: readonly Meter[], row: number, now: number): boolean {
+    const admitted = this.admit(meters, 0, row, now);
+    if (admitted) this.add(meters, 0, row, now);
+    return admitted;
   }
 
   /** Counts a packet that was admitted. */
@@ -156,16 +218,16 @@ export class Counters {
     }
   }
 
-  private slot(level: Level, row: number, now: number, owner: Owner | undefined): number {
+  private slot(level: number, row: number, now: number, owner: Owner | undefined): number {
     const { packets } = this;
     switch (level) {
-      case 'clone':
+      case CLONE:
         return this.clones.slot(packets.clone[row]!, now, owner);
-      case 'universe':
+      case UNIVERSE:
         return this.universes.slot(packets.universe[row]!, now);
-      case 'destination':
+      case DESTINATION:
         return this.looked[row] !== UNKNOWN ? this.looked[row]! : this.addresses!.slot(packets.dst[row]!, now);
-      case 'farm':
+      default:
         return 0;
     }
   }

@@ -1,4 +1,4 @@
-import type { Batch } from '../../packet/batch.js';
+import { Batch } from '../../packet/batch.js';
 import { ROWS } from '../../packet/columns.js';
 import { FLOW } from '../../packet/flow.js';
 import type { Packets } from '../../packet/packets.js';
@@ -97,6 +97,10 @@ export class Judge {
   private before: { readonly number: number; readonly steps: readonly Step[] } | undefined;
   /** The step that a row's flow was decided by, as it was found last. */
   private readonly held: (Step | undefined)[] = new Array(ROWS).fill(undefined);
+  /** Rows that were counted already, by row; which are counted together; whose destination is likely to be asked for. */
+  private readonly paid = new Uint8Array(ROWS);
+  private readonly paying = new Batch();
+  private readonly expected = new Batch();
   /** Decisions of this turn by flow; the flow table does not know them yet. */
   private readonly fresh = new Map<number, number>();
   private readonly outcome: Outcome;
@@ -126,19 +130,34 @@ export class Judge {
     this.fresh.clear();
   }
 
-  /** Looks up in one call what the packets of decided flows are metered by. Call it first for each batch. */
+  /**
+   * Looks up in one call what packets of decided flows are metered by, and counts those together whose meters are the same.
+   * Call it first for each batch.
+   */
   prepare({ rows, count }: Batch, now: number): void {
-    const { counters, packets } = this;
+    const { held, paid, paying, expected, packets, counters } = this;
+    const { flowState, proto } = packets;
+    const { byDestination } = this.steps;
+    let meters: readonly Meter[] | undefined;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const step = this.holding(row);
-      this.held[row] = step;
-      if (!this.steps.byDestination) continue;
+      held[row] = step;
+      paid[row] = 0;
+      if (!byDestination) continue;
+      const of = protocolClass(proto[row]!);
       // Nearly every reply is metered by its destination if anything is.
-      const of = protocolClass(packets.proto[row]!);
-      counters.expect(row, step ? step.byDestination[of]! : isReply(packets.flowState[row]!));
+      if (step === undefined ? !isReply(flowState[row]!) : !step.byDestination[of]) continue;
+      if (step?.byDestinationAlone[of]) meters ??= step.each[of]!;
+      if (step !== undefined && step.each[of] === meters) paying.add(row);
+      else expected.add(row);
     }
-    counters.look(now);
+    if (!byDestination) return;
+    counters.begin();
+    if (meters) counters.takeTogether(meters, paying, now, paid);
+    counters.look(expected, now);
+    paying.clear();
+    expected.clear();
   }
 
   /** The step that a row's flow was decided by, if that still holds. */
@@ -191,6 +210,8 @@ export class Judge {
     const { packets } = this;
     const fresh = this.fresh.size > 0 ? this.fresh.get(this.flowOf(row)) : undefined;
     if (fresh === undefined) return this.held[row] !== undefined;
+    // It was counted for what held before.
+    this.paid[row] = 0;
     packets.decision[row] = fresh;
     packets.verdict[row] = this.steps.all[fresh & STEP_MASK]!.verdict;
     this.held[row] = this.holding(row);
@@ -204,10 +225,10 @@ export class Judge {
 
   /** Counts a packet of a flow of which isDecided() was true. @returns the outcome if it is over a limit, else nothing. */
   meter(row: number, now: number): Outcome | undefined {
-    const { packets, outcome, counters } = this;
     const step = this.held[row]!;
+    if (!step.metered || this.paid[row] !== 0) return undefined;
+    const { packets, outcome, counters } = this;
     const meters = step.each[protocolClass(packets.proto[row]!)]!;
-    if (meters.length === 0) return undefined;
     if (counters.take(meters, row, now)) return undefined;
     outcome.first = false;
     this.noteLimit();

@@ -6,7 +6,7 @@ export interface Owner {
   readonly state: string;
 }
 
-/** The keys of one level, each with a slot in the meters of that level. Bounded; who finds no room has no quota left. */
+/** The keys of one level, each with a slot. Bounded; who finds no room has no quota left. */
 export interface Ledger {
   /** The meters of this level; a slot that gets another key is cleared in each. */
   meters: readonly Meter[];
@@ -30,11 +30,16 @@ export class OneLedger implements Ledger {
   sweep(): void {}
 }
 
+/** Keys that a ledger finds at once. */
+const RECENT = 4096;
+
 /** For keys that we give ourselves: clones and universes. */
 export class NumberLedger implements Ledger {
   meters: readonly Meter[] = [];
   private readonly capacity: number;
   private readonly slots = new Map<number, number>();
+  /** Of the keys that were last asked for, by their lowest bits: each with its slot + 1, or 0 if there is none. */
+  private readonly recent = new Uint32Array(2 * RECENT);
   private readonly owners: (Owner | undefined)[] = [];
   private readonly free: number[] = [];
   private sweptFull = Number.NEGATIVE_INFINITY;
@@ -48,8 +53,16 @@ export class NumberLedger implements Ledger {
   }
 
   slot(key: number, now: number, owner?: Owner): number {
-    const known = this.slots.get(key);
-    if (known !== undefined) return known;
+    const { recent } = this;
+    const at = 2 * (key & (RECENT - 1));
+    if (recent[at] === key && recent[at + 1] !== 0) return recent[at + 1]! - 1;
+    const slot = this.slots.get(key) ?? this.give(key, now, owner);
+    recent[at] = key;
+    recent[at + 1] = slot + 1;
+    return slot;
+  }
+
+  private give(key: number, now: number, owner: Owner | undefined): number {
     if (this.slots.size >= this.capacity && now - this.sweptFull >= 1) {
       this.sweptFull = now;
       this.sweep(now);
@@ -66,6 +79,7 @@ export class NumberLedger implements Ledger {
     const slot = this.slots.get(key);
     if (slot === undefined) return;
     this.slots.delete(key);
+    this.recent[2 * (key & (RECENT - 1)) + 1] = 0;
     this.owners[slot] = undefined;
     // Sets of destinations go at once, and not when somebody needs the slot.
     for (const meter of this.meters) meter.clear(slot);
@@ -99,9 +113,13 @@ export class AddressLedger implements Ledger {
     return this.many(1, now)[0]!;
   }
 
-  /** Where many() looks for keys. */
+  /** Where many() looks for keys, and where it puts their slots. */
   get keys(): Uint32Array {
     return this.table.keys;
+  }
+
+  get slots(): Int32Array {
+    return this.table.slots;
   }
 
   /** The slots of the first n of `keys`, in one call. They are good until the next. */

@@ -195,7 +195,7 @@ export class Replayer implements Replay {
     this.count(byVerdict, verdict, row, !decided && (outcome?.first ?? false));
     if (passing || step.verdict !== VERDICT.forward) return;
     const { total } = this;
-    if (this.exit.refusal(row)) {
+    if (this.exit.refusal(row) !== 0) {
       total.refused++;
       return;
     }

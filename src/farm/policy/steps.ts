@@ -16,8 +16,11 @@ export interface Step {
   /** By class of protocol: meters that count a flow once, and those that count each of its packets. */
   readonly once: readonly (readonly Meter[])[];
   readonly each: readonly (readonly Meter[])[];
-  /** By class of protocol: whether one of `each` counts by destination. */
+  /** Whether `each` counts anything. */
+  readonly metered: boolean;
+  /** By class of protocol: whether one of `each` counts by destination, and whether all do. */
   readonly byDestination: readonly boolean[];
+  readonly byDestinationAlone: readonly boolean[];
   readonly otherwise: Step | undefined;
 }
 
@@ -37,6 +40,8 @@ export interface Steps {
   readonly byDestination: boolean;
 }
 
+const isByDestination = ({ limit }: Meter): boolean => limit.level === 'destination';
+
 /** Makes the steps of a policy. Meters that counted the same before are taken over. */
 export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMap<string, Meter> = new Map()): Steps {
   const all: Step[] = [];
@@ -51,8 +56,13 @@ export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMa
   };
   const step = (rule: Rule, action: Action): Step => {
     const mine = action.limits.map((limit) => meter(rule, limit));
-    const ofClass = (wanted: (limit: Limit) => boolean) =>
-      CLASSES.map((_, of) => mine.filter(({ limit }) => wanted(limit) && concerns(limit, of)));
+    const ofClass = (wanted: (limit: Limit) => boolean) => {
+      const lists = CLASSES.map((_, of) => mine.filter(({ limit }) => wanted(limit) && concerns(limit, of)));
+      // Lists that are alike are one, so that packets of several protocols are counted together.
+      return lists.map(
+        (list) => lists.find((other) => other.length === list.length && other.every((meter, i) => meter === list[i]))!,
+      );
+    };
     const each = ofClass(isPerPacket);
     const otherwise = action.otherwise && step(rule, action.otherwise);
     const made: Step = {
@@ -63,7 +73,9 @@ export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMa
       rewrite: rewrites.column(action.rewrite),
       once: ofClass((limit) => !isPerPacket(limit)),
       each,
-      byDestination: each.map((list) => list.some(({ limit }) => limit.level === 'destination')),
+      metered: each.some((list) => list.length > 0),
+      byDestination: each.map((list) => list.some(isByDestination)),
+      byDestinationAlone: each.map((list) => list.length > 0 && list.every(isByDestination)),
       otherwise,
     };
     all.push(made);

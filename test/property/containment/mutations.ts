@@ -50,8 +50,8 @@ export const SEEDED: readonly Mutation[] = [
     'a quota is off by one',
     QUOTA,
     'farm/policy/meter.js',
-    'return count + what <= this.most;',
-    'return count + what <= this.most + 1;',
+    'return count + amount <= this.most;',
+    'return count + amount <= this.most + 1;',
   ),
 ];
 

@@ -2,6 +2,7 @@ import t from 'tap';
 import { AddressLedger, NumberLedger } from '../../../../src/farm/policy/ledger.js';
 import { type Limit, readLimits } from '../../../../src/farm/policy/limits.js';
 import { Meter } from '../../../../src/farm/policy/meter.js';
+import { Tallies } from '../../../../src/farm/policy/tallies.js';
 
 const limit = (text: string): Limit =>
   readLimits(
@@ -98,6 +99,21 @@ t.test('each slot counts for itself, however high its number', async (t) => {
   t.same([meter.tells(3, 2), meter.tells(3, 3), meter.tells(4, 2)], [true, false, true], 'told once a window');
 });
 
+t.test('meters that count together keep what they counted when others come and go', async (t) => {
+  const [a, b, c] = ['flows 9/hour', 'packets 9/hour', 'bytes 9/hour'].map(
+    (text) => new Meter(limit(`${text} per clone`)),
+  );
+  const tallies = new Tallies();
+  tallies.install([a!, b!]);
+  for (const slot of [0, 100]) for (const [i, meter] of [a!, b!].entries()) meter.add(slot, 5, 0, slot + i + 1);
+  tallies.install([c!, b!]);
+  t.same([b!.count(0, 6), b!.count(100, 6)], [2, 102]);
+  t.same([c!.count(0, 6), c!.count(100, 6)], [0, 0]);
+  t.equal(b!.count(0, 3605), 0, 'and its window ends when it would have');
+  c!.add(100, 7, 0, 3);
+  t.same([b!.count(100, 8), c!.count(100, 8)], [102, 3]);
+});
+
 t.test('a ledger of clones is bounded, and lets go of those that are gone', async (t) => {
   const meter = new Meter(limit('flows 9/hour per clone'));
   const ledger = new NumberLedger(3);
@@ -110,6 +126,11 @@ t.test('a ledger of clones is bounded, and lets go of those that are gone', asyn
   owners[1]!.state = 'gone';
   t.equal(ledger.slot(4, 10), slots[1], 'the slot of one that is gone');
   t.equal(meter.count(slots[1]!, 10), 0, 'begins anew');
+  meter.add(slots[1]!, 10, 0, 1);
+  ledger.release(3);
+  t.equal(ledger.slot(5, 10), slots[2], 'the slot of one that was released');
+  meter.add(slots[2]!, 10, 0, 1);
+  t.equal(ledger.slot(3, 10), -1, 'which has none any more');
   ledger.sweep(4000);
   t.equal(ledger.size, 0, 'windows that are over need no counter');
 });

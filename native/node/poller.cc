@@ -6,9 +6,11 @@ namespace potemkin {
 
 namespace {
 
-// Wake-ups for fewer than kFew packets that a device may cause in a millisecond.
+// Wake-ups for fewer than kFew packets that a device may cause in a millisecond. Whoever brings more, but not
+// kMany, is left alone at once: as many come in the next millisecond, and every buffer has room for them.
 constexpr uint32_t kWakes = 4;
 constexpr uint32_t kFew = 64;
+constexpr uint32_t kMany = 512;
 
 }  // namespace
 
@@ -48,11 +50,12 @@ void Poller::Call() {
   }
 }
 
-bool Poller::TooManyWakes() {
+bool Poller::NeedsPause() {
+  if (received_ >= kFew) return received_ < kMany;
   const uint64_t now = uv_now(poll_.loop);
   if (now != now_) wakes_ = 0;
   now_ = now;
-  return received_ < kFew && ++wakes_ >= kWakes;
+  return ++wakes_ >= kWakes;
 }
 
 void Poller::OnEvent(uv_poll_t* handle, int status, int /*events*/) {
@@ -60,7 +63,7 @@ void Poller::OnEvent(uv_poll_t* handle, int status, int /*events*/) {
   poller->received_ = 0;
   poller->Call();
   if (poller->stopped_) return;
-  if (poller->TooManyWakes()) {
+  if (poller->NeedsPause()) {
     uv_poll_stop(handle);
     uv_timer_start(&poller->pause_, OnPauseEnd, 1, 0);
   } else if (status < 0) {

@@ -1,8 +1,8 @@
 // Calls JavaScript when a device is readable, on the event loop of the thread that made the poller.
 //
-// A wake-up costs as much as many packets, so a device that wakes us often for few packets is left alone for
-// a millisecond, like a network card whose interrupts are moderated: a lone packet is handled at once, a
-// flood in batches.
+// A wake-up costs as much as many packets, so a device that wakes us often, or with many, is left alone for a
+// millisecond, like a network card whose interrupts are moderated: a lone packet is handled at once, a flood
+// in batches.
 #pragma once
 
 #include <napi.h>
@@ -34,7 +34,7 @@ class Poller {
   static void OnClosed(uv_handle_t* handle);
   void Call();
   // Whether the device should be left alone after the callback that just returned.
-  bool TooManyWakes();
+  bool NeedsPause();
 
   uv_poll_t poll_{};
   uv_timer_t pause_{};

@@ -12,11 +12,12 @@ import { drivers } from './suites/drivers.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
 import { guest } from './suites/guest.js';
+import { live } from './suites/live.js';
 import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 import { stop } from './suites/stop.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, stop];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

@@ -1,0 +1,17 @@
+/** What a receiver has counted since it began. */
+export interface Look {
+  /** Packets that it took, and that the kernel dropped because it did not. */
+  readonly received: number;
+  readonly dropped: number;
+  /** Processor time of its process, in ns. */
+  readonly processor: number;
+  /** How long each pause for the collection of garbage was, in ms. */
+  readonly pauses: readonly number[];
+}
+
+/** A process that receives. */
+export interface Receiver {
+  /** @throws {Error} when it has ended */
+  look(): Promise<Look>;
+  end(): Promise<void>;
+}

@@ -1,0 +1,162 @@
+// The least that a process must do to receive GRE packets: `receiver ring|blocks|raw INTERFACE BYTES`. It
+// takes them from an AF_PACKET ring (frames of TPACKET_V2, blocks of TPACKET_V3) or from a raw socket, adds
+// up what they hold, and for each line on its standard input writes one: packets received, packets that the
+// kernel dropped, nanoseconds of processor time.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BLOCK = 1 << 18, FRAME = 2240, BATCH = 256, SLOT = 2048, RETIRE = 2, PAUSE = 1 };
+
+static uint64_t received, dropped;
+
+static void fail(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+// Reads a packet, so that it is brought into the cache as it would be for whoever uses it.
+static void use(const uint8_t* packet, uint32_t length) {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < length; i += 8) sum += packet[i];
+  __asm__ volatile("" : : "r"(sum));
+  received++;
+}
+
+static void report(int fd, int isRing) {
+  struct tpacket_stats_v3 statistics = {0};
+  socklen_t size = sizeof statistics;
+  if (isRing && getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
+    dropped += statistics.tp_drops;
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  const uint64_t us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
+                      (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+  printf("%llu %llu %llu\n", (unsigned long long)received, (unsigned long long)dropped,
+         (unsigned long long)us * 1000);
+  fflush(stdout);
+}
+
+static uint8_t* openRing(int* fd, const char* interface, uint32_t bytes, int version) {
+  *fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+  if (*fd < 0) fail("socket");
+  // IPv4, protocol 47: the fields lie where the network header is.
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_ABS | BPF_H, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 3),
+      BPF_STMT(BPF_LD | BPF_ABS | BPF_B, (uint32_t)SKF_NET_OFF + 9),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 47, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const struct sock_fprog program = {sizeof code / sizeof code[0], code};
+  if (setsockopt(*fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) fail("SO_ATTACH_FILTER");
+  if (setsockopt(*fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0) fail("PACKET_VERSION");
+  struct tpacket_req3 request = {0};
+  request.tp_block_size = BLOCK;
+  request.tp_block_nr = bytes / BLOCK;
+  request.tp_frame_size = FRAME;
+  request.tp_frame_nr = BLOCK / FRAME * request.tp_block_nr;
+  request.tp_retire_blk_tov = RETIRE;
+  const socklen_t size = version == TPACKET_V3 ? sizeof request : sizeof(struct tpacket_req);
+  if (setsockopt(*fd, SOL_PACKET, PACKET_RX_RING, &request, size) != 0) fail("PACKET_RX_RING");
+  uint8_t* ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  if (ring == MAP_FAILED) fail("mmap");
+  struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+  address.sll_ifindex = (int)if_nametoindex(interface);
+  if (bind(*fd, (struct sockaddr*)&address, sizeof address) != 0) fail("bind");
+  return ring;
+}
+
+// Returns how many packets there were.
+static uint32_t takeFrames(uint8_t* ring, uint32_t bytes) {
+  static uint32_t at;
+  const uint32_t frames = BLOCK / FRAME * (bytes / BLOCK);
+  uint32_t taken = 0;
+  for (;; taken++) {
+    struct tpacket2_hdr* h =
+        (struct tpacket2_hdr*)(ring + (size_t)(at / (BLOCK / FRAME)) * BLOCK + at % (BLOCK / FRAME) * FRAME);
+    if ((__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) return taken;
+    use((uint8_t*)h + h->tp_net, h->tp_snaplen);
+    __atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    at = (at + 1) % frames;
+  }
+}
+
+static uint32_t takeBlocks(uint8_t* ring, uint32_t bytes) {
+  static uint32_t at;
+  uint32_t taken = 0;
+  for (;;) {
+    uint8_t* block = ring + (size_t)at * BLOCK;
+    struct tpacket_hdr_v1* header = &((struct tpacket_block_desc*)block)->hdr.bh1;
+    if ((__atomic_load_n(&header->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) return taken;
+    struct tpacket3_hdr* p = (struct tpacket3_hdr*)(block + header->offset_to_first_pkt);
+    for (uint32_t i = 0; i < header->num_pkts; i++, taken++) {
+      use((uint8_t*)p + p->tp_net, p->tp_snaplen);
+      p = (struct tpacket3_hdr*)((uint8_t*)p + p->tp_next_offset);
+    }
+    __atomic_store_n(&header->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    at = (at + 1) % (bytes / BLOCK);
+  }
+}
+
+static uint32_t takeMessages(int fd) {
+  static uint8_t slots[BATCH][SLOT];
+  static struct mmsghdr messages[BATCH];
+  static struct iovec pieces[BATCH];
+  for (int i = 0; i < BATCH; i++) {
+    pieces[i] = (struct iovec){slots[i], SLOT};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &pieces[i], .msg_iovlen = 1};
+  }
+  const int count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
+  for (int i = 0; i < count; i++) use(slots[i], messages[i].msg_len);
+  return count > 0 ? (uint32_t)count : 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  const int isRaw = strcmp(argv[1], "raw") == 0, isBlocks = strcmp(argv[1], "blocks") == 0;
+  uint32_t bytes = (uint32_t)atoi(argv[3]);
+  uint8_t* ring = NULL;
+  int fd;
+  if (isRaw) {
+    fd = socket(AF_INET, SOCK_RAW, 47);
+    if (fd < 0) fail("socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) fail("SO_RCVBUFFORCE");
+  } else {
+    ring = openRing(&fd, argv[2], bytes, isBlocks ? TPACKET_V3 : TPACKET_V2);
+    // The kernel would answer what nobody but a packet socket reads.
+    struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const struct sock_fprog program = {1, nothing};
+    const int claim = socket(AF_INET, SOCK_RAW, 47);
+    if (claim < 0 || setsockopt(claim, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+      fail("claim");
+  }
+  report(fd, !isRaw);
+  struct pollfd ready[2] = {{fd, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+  char line[64];
+  for (;;) {
+    poll(ready, 2, -1);
+    if (ready[1].revents) {
+      if (read(STDIN_FILENO, line, sizeof line) <= 0) return 0;
+      report(fd, !isRaw);
+    }
+    uint32_t taken = 0;
+    if (ready[0].revents)
+      taken = isRaw ? takeMessages(fd) : isBlocks ? takeBlocks(ring, bytes) : takeFrames(ring, bytes);
+    // As the gateway's poller: packets that come one by one wait for each other.
+    if (taken < BATCH / 4) usleep(PAUSE * 1000);
+  }
+}

@@ -1,0 +1,263 @@
+// Drives each native part of the packet path over the packets of a capture, so that its instructions can be
+// counted: see bench/instructions/. No Node.js is in it. Each part is a function whose name begins with
+// part_, and is called once a batch.
+//
+//   parts CAPTURE PROGRAM FIRST
+//
+// CAPTURE is a pcap of GRE packets, each of another flow; PROGRAM the words of a classifier, which begins at
+// FIRST.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "capture.h"
+#include "checksum.h"
+#include "classify.h"
+#include "flow.h"
+#include "gre.h"
+#include "ip.h"
+#include "protocol.h"
+
+using namespace potemkin;
+
+namespace {
+
+constexpr uint32_t kFlows = 1 << 16, kUniverse = 7, kNow = 1000;
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "parts: expected %s\n", what);
+  std::exit(1);
+}
+
+std::vector<uint8_t> readFile(const char* name) {
+  std::ifstream file(name, std::ios::binary);
+  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
+  require(!bytes.empty(), name);
+  return bytes;
+}
+
+class TableMemory {
+ public:
+  explicit TableMemory(const TableShape& shape) : words_(Table::bytes(shape) / 8 + 1) {
+    bytes_ = {reinterpret_cast<uint8_t*>(words_.data()), Table::bytes(shape)};
+    const uint64_t seed[2] = {1, 2};
+    Table::create(bytes_, shape, seed);
+  }
+  std::span<uint8_t> bytes() const { return bytes_; }
+
+ private:
+  std::vector<uint64_t> words_;
+  std::span<uint8_t> bytes_;
+};
+
+struct Free {
+  void operator()(uint8_t* memory) const { std::free(memory); }
+};
+
+constexpr TableShape kShape{3, 1, kFlows};
+
+std::vector<uint8_t> file;
+size_t position = 0;
+std::vector<ClassifierStep> program;
+int32_t first = 0;
+
+const std::unique_ptr<uint8_t, Free> memory(static_cast<uint8_t*>(std::aligned_alloc(4096,
+                                                                                     kTableBytes + 3072)));
+const Packets packets{memory.get()};
+uint16_t rows[kBatch];
+size_t count = 0;
+Capture capture{};
+Tunnel received{kTunnelOrder, 0, 0, 0, 0, 0, 0, 0}, sent{0, 1, 2, 0, 0, 0, 0, 0};
+uint16_t results[kRows];
+Disposition dispositions[kRows];
+uint32_t keys[kBatch * 3];
+int32_t slots[kBatch];
+uint8_t fresh[kBatch];
+uint8_t written[kBatch * (kRecordHeader + kSlot)];
+uint64_t sum = 0;
+
+const TableMemory flowMemory(Flows::shape(kFlows)), fragmentMemory(Flows::fragmentShape(1024));
+const TableMemory keyMemory(kShape);
+
+void eachFlow(void (Flows::*classify)(const Packets&, std::span<const uint16_t>, uint32_t, Disposition*)) {
+  Table flowTable(flowMemory.bytes()), fragmentTable(fragmentMemory.bytes());
+  Flows flows(flowTable, fragmentTable);
+  (flows.*classify)(packets, {rows, count}, kNow, dispositions);
+}
+
+void settle() {
+  Table flowTable(flowMemory.bytes()), fragmentTable(fragmentMemory.bytes());
+  Flows flows(flowTable, fragmentTable);
+  flows.settle(packets, {rows, count});
+}
+
+}  // namespace
+
+#define PART extern "C" __attribute__((noinline, used)) void
+
+PART part_capture_read() {
+  readCapture(capture, std::span(file).subspan(position), packets, 0, kBatch);
+  position += capture.consumed;
+  count = capture.rows;
+}
+
+PART part_decapsulate() {
+  require(decapsulate(packets, rows, count, received) == 0, "sound GRE");
+}
+
+PART part_check() {
+  require(checkIp(packets, rows, count, 0) == 0, "sound IPv4");
+}
+
+PART part_check_transport() {
+  require(checkIp(packets, rows, count, kCheckTransport) == 0, "sound transports");
+}
+
+PART part_classify() {
+  classify(packets, {rows, count}, program, first, results);
+}
+
+PART part_flow_new() {
+  eachFlow(&Flows::outside);
+}
+
+PART part_flow_settle_new() {
+  settle();
+}
+
+PART part_flow_known() {
+  eachFlow(&Flows::outside);
+}
+
+PART part_flow_settle() {
+  settle();
+}
+
+PART part_flow_inside() {
+  eachFlow(&Flows::inside);
+}
+
+PART part_table_upsert_new() {
+  Table table(keyMemory.bytes());
+  table.upsert(keys, static_cast<uint32_t>(count), kNow, Table::kNever, WhenFull::kForgetOldest, slots,
+               fresh);
+}
+
+PART part_table_upsert_known() {
+  Table table(keyMemory.bytes());
+  table.upsert(keys, static_cast<uint32_t>(count), kNow, Table::kNever, WhenFull::kForgetOldest, slots,
+               fresh);
+}
+
+PART part_table_lookup() {
+  const Table table(keyMemory.bytes());
+  table.lookup(keys, static_cast<uint32_t>(count), kNow, Table::kNever, slots);
+}
+
+PART part_rewrite() {
+  require(rewriteIp(packets, rows, count) == 0, "packets that can be rewritten");
+}
+
+PART part_checksum() {
+  for (size_t i = 0; i < count; i++) {
+    const uint16_t row = rows[i];
+    sum += fold(sumBytes(packets.base + packets.start()[row], packets.length()[row]));
+  }
+}
+
+PART part_encapsulate() {
+  require(encapsulate(packets, rows, count, sent) == 0, "packets that fit into GRE");
+}
+
+PART part_capture_write() {
+  require(writeCapture(packets, rows, count, false, written) > 0, "room for records");
+}
+
+namespace {
+
+void requireAll(Disposition disposition, const char* what) {
+  for (size_t i = 0; i < count; i++) require(dispositions[i] == disposition, what);
+}
+
+// What elements of TypeScript do in between: a clone takes the packets.
+void take() {
+  for (size_t i = 0; i < count; i++) {
+    packets.clone()[rows[i]] = 1;
+    packets.universe()[rows[i]] = kUniverse;
+  }
+}
+
+// And answers with SYN and ACK, UDP, and echo replies.
+void turnAround() {
+  for (size_t i = 0; i < count; i++) {
+    const uint16_t row = rows[i];
+    std::swap(packets.src()[row], packets.dst()[row]);
+    packets.tcpFlags()[row] |= 0x10;
+    if (packets.proto()[row] == kIcmp)
+      packets.sport()[row] = 0;
+    else
+      std::swap(packets.sport()[row], packets.dport()[row]);
+    keys[i * 3] = packets.src()[row];
+    keys[i * 3 + 1] = packets.dst()[row];
+    keys[i * 3 + 2] = packets.dport()[row] << 8 | packets.proto()[row];
+  }
+}
+
+void batch() {
+  part_decapsulate();
+  part_check();
+  part_check_transport();
+  part_classify();
+  part_flow_new();
+  requireAll(Disposition::kNew, "packets of new flows");
+  take();
+  part_flow_settle_new();
+  part_flow_known();
+  requireAll(Disposition::kKnown, "packets of known flows");
+  take();
+  part_flow_settle();
+  turnAround();
+  part_flow_inside();
+  requireAll(Disposition::kKnown, "answers of known flows");
+  settle();
+  part_table_upsert_new();
+  part_table_upsert_known();
+  part_table_lookup();
+  for (size_t i = 0; i < count; i++)
+    require(fresh[i] == 0 && slots[i] != Table::kNone, "keys that were inserted");
+  part_rewrite();
+  part_checksum();
+  part_encapsulate();
+  part_capture_write();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  require(argc == 4, "CAPTURE PROGRAM FIRST");
+  file = readFile(argv[1]);
+  const std::vector<uint8_t> words = readFile(argv[2]);
+  require(words.size() % sizeof(ClassifierStep) == 0, "a program of whole steps");
+  program.resize(words.size() / sizeof(ClassifierStep));
+  std::memcpy(program.data(), words.data(), words.size());
+  first = std::stoi(argv[3]);
+  std::iota(rows, rows + kBatch, uint16_t{0});
+  {
+    Table table(flowMemory.bytes());
+    Flows::configure(table, {300, 300, 300, 300});
+  }
+  size_t all = 0;
+  for (part_capture_read(); count > 0; part_capture_read()) {
+    batch();
+    all += count;
+  }
+  std::printf("%zu packets, sum %llu\n", all, static_cast<unsigned long long>(sum));
+  return 0;
+}

@@ -1,22 +1,19 @@
-import { Kept, Lines } from './lines.js';
-import type { Budget, Peer, Reporter, Speaker, Talk } from './peer.js';
-import type { SinkStore } from './store.js';
+import { type Keeping, KeptMessage } from './kept-message.js';
+import { Lines } from './lines.js';
+import type { Peer, Speaker, Talk } from './peer.js';
 
-export interface HttpOptions {
+export interface HttpOptions extends Keeping {
   /** What it says it is, and the page that is under every path of every host. */
   readonly server: string;
   readonly page: Uint8Array;
-  /** Bytes of a request's body that are kept. */
-  readonly body: number;
-  readonly budget: Budget;
-  readonly store: SinkStore;
-  readonly reporter: Reporter;
 }
 
 /** Bytes of a line of a request, lines of its header, and their bytes together. */
 const LINE = 4096;
 const FIELDS = 64;
 const HEADER = 16 * 1024;
+/** What is kept are requests: of each the body in a file. */
+const KIND = { item: 'request', suffix: 'body' } as const;
 
 /** What comes next: the first line, the header, the body or one of its chunks, what ends a chunk, or what follows the last. */
 type Mode = 'start' | 'fields' | 'body' | 'size' | 'chunk' | 'gap' | 'trailer';
@@ -34,10 +31,9 @@ interface Request {
  */
 export class HttpTalk implements Talk {
   private readonly options: HttpOptions;
-  private readonly peer: Peer;
   private readonly speaker: Speaker;
   private readonly lines = new Lines(LINE);
-  private readonly body: Kept;
+  private readonly body: KeptMessage;
   private mode: Mode = 'start';
   private closed = false;
   private request: Request | undefined;
@@ -46,10 +42,9 @@ export class HttpTalk implements Talk {
   private left = 0;
 
   constructor(peer: Peer, speaker: Speaker, options: HttpOptions) {
-    this.peer = peer;
     this.speaker = speaker;
     this.options = options;
-    this.body = new Kept(options.body, options.budget);
+    this.body = new KeptMessage(KIND, peer, options);
   }
 
   begin(): void {}
@@ -74,7 +69,6 @@ export class HttpTalk implements Talk {
     // A request that was cut off is evidence as well.
     if (this.request && this.mode !== 'start') this.keep(this.request, false);
     this.request = undefined;
-    this.body.clear();
   }
 
   private line(line: string | undefined): void {
@@ -153,7 +147,6 @@ export class HttpTalk implements Talk {
     const { page, server, reporter } = this.options;
     this.keep(request, status === 200);
     this.request = undefined;
-    this.body.clear();
     this.mode = 'start';
     const keepsOpen = status === 200 && staysOpen(request);
     const fields = [
@@ -172,18 +165,10 @@ export class HttpTalk implements Talk {
   }
 
   private keep(request: Request, complete: boolean): void {
-    const { peer, body, options } = this;
     const { method, path, fields } = request;
     const host = find(request, 'host') ?? '';
-    options.reporter.tell(peer, method === '' ? 'what is no HTTP request' : `${method} http://${host}${path}`);
-    options.store.add('request', peer, 'body', body.copy(), {
-      method,
-      path,
-      fields,
-      bytes: body.bytes,
-      truncated: body.truncated,
-      complete,
-    });
+    const told = method === '' ? 'what is no HTTP request' : `${method} http://${host}${path}`;
+    this.body.keep(told, { method, path, fields }, complete);
   }
 }
 

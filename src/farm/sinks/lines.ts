@@ -1,5 +1,3 @@
-import type { Budget } from './peer.js';
-
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -36,57 +34,5 @@ export class Lines {
     this.length = 0;
     this.cut = false;
     return tooLong ? undefined : bytes.toString('latin1', 0, end);
-  }
-}
-
-/** The room that is asked for first; it is doubled as more comes. */
-const FIRST = 1024;
-
-/** Bytes that are kept: the first so many, and as far as all sinks together have room. */
-export class Kept {
-  private readonly most: number;
-  private readonly budget: Budget;
-  private buffer = Buffer.alloc(0);
-  private kept = 0;
-  /** All bytes that came, kept or not. */
-  bytes = 0;
-
-  constructor(most: number, budget: Budget) {
-    this.most = most;
-    this.budget = budget;
-  }
-
-  get truncated(): boolean {
-    return this.kept < this.bytes;
-  }
-
-  add(piece: Uint8Array): void {
-    const whole = !this.truncated;
-    this.bytes += piece.length;
-    if (!whole) return;
-    const wanted = Math.min(this.most, this.kept + piece.length);
-    if (wanted > this.buffer.length) this.grow(wanted);
-    const part = piece.subarray(0, this.buffer.length - this.kept);
-    this.buffer.set(part, this.kept);
-    this.kept += part.length;
-  }
-
-  /** A copy of what is kept. */
-  copy(): Buffer {
-    return Buffer.from(this.buffer.subarray(0, this.kept));
-  }
-
-  clear(): void {
-    this.budget.give(this.buffer.length);
-    this.buffer = Buffer.alloc(0);
-    this.kept = this.bytes = 0;
-  }
-
-  private grow(wanted: number): void {
-    const size = Math.min(this.most, Math.max(wanted, 2 * this.buffer.length, FIRST));
-    if (!this.budget.take(size - this.buffer.length)) return;
-    const larger = Buffer.alloc(size);
-    larger.set(this.buffer);
-    this.buffer = larger;
   }
 }

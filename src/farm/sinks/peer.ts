@@ -32,23 +32,3 @@ export interface Reporter {
   tell(peer: Peer, what: string): void;
   readonly now: number;
 }
-
-/** Bytes that all connections may keep of what they hear, so that a thousand slow ones do not fill the memory. */
-export class Budget {
-  private left: number;
-
-  constructor(bytes: number) {
-    this.left = bytes;
-  }
-
-  /** Whether so many bytes may be kept. */
-  take(bytes: number): boolean {
-    if (bytes > this.left) return false;
-    this.left -= bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.left += bytes;
-  }
-}

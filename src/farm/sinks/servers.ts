@@ -4,10 +4,11 @@ import type { LearntNames } from '../names.js';
 import type { SinksConfig } from './config.js';
 import { DnsSink, DnsTalk } from './dns.js';
 import { HttpTalk } from './http.js';
+import { Budget, type Keeping } from './kept-message.js';
 import type { SinkName } from './kinds.js';
 import type { SinksMetrics } from './metrics.js';
 import { answerNtp } from './ntp.js';
-import { Budget, type Peer, type Reporter, type Speaker, type Talk } from './peer.js';
+import type { Peer, Reporter, Speaker, Talk } from './peer.js';
 import { RealResolver } from './real-resolver.js';
 import { SmtpTalk } from './smtp.js';
 import { SinkStore } from './store.js';
@@ -32,15 +33,13 @@ export class Servers {
   private readonly services: Services;
   private readonly real: RealResolver | undefined;
   private readonly dns: DnsSink;
-  private readonly budget: Budget;
-  private readonly reporter: Reporter;
+  private readonly keeping: Keeping;
 
   constructor({ config, element, services, metrics, learnt, key }: ServersOptions) {
     const { clock } = services;
     this.config = config;
     this.services = services;
-    this.budget = new Budget(config.memory);
-    this.reporter = {
+    const reporter: Reporter = {
       tell: (peer, what) => this.tell(peer, what),
       get now() {
         return clock.now;
@@ -54,6 +53,8 @@ export class Servers {
       clock,
       warn: (message) => services.event({ kind: 'warning', element, message }),
     });
+    const { message, memory } = config;
+    this.keeping = { message, budget: new Budget(memory), store: this.store, reporter };
     this.real = makeResolver(config, services, metrics);
     this.dns = new DnsSink({
       zone: config.zone,
@@ -62,7 +63,7 @@ export class Servers {
       key,
       rate: config.questions,
       learnt,
-      reporter: this.reporter,
+      reporter,
       onAnswer: (code) => metrics.sink_dns_answers[code].add(1),
       onExcess: () => metrics.sink_dns_excess.add(1),
     });
@@ -89,13 +90,11 @@ export class Servers {
 
   /** What talks on a new TCP connection. */
   talk(name: SinkName, peer: Peer, speaker: Speaker): Talk {
-    const { config, budget, store, reporter } = this;
-    const kept = { budget, store, reporter };
+    const { keeping } = this;
+    const { host, banner, server, page = Buffer.from(PAGE) } = this.config;
     if (name === 'dns') return new DnsTalk(peer, speaker, this.dns);
-    if (name === 'smtp')
-      return new SmtpTalk(peer, speaker, { host: config.host, banner: config.banner, mail: config.message, ...kept });
-    const page = config.page ?? Buffer.from(PAGE);
-    return new HttpTalk(peer, speaker, { server: config.server, page, body: config.message, ...kept });
+    if (name === 'smtp') return new SmtpTalk(peer, speaker, { host, banner, ...keeping });
+    return new HttpTalk(peer, speaker, { server, page, ...keeping });
   }
 
   /** Answers a UDP datagram, now or later, or not at all. */

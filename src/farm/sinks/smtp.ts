@@ -1,16 +1,11 @@
-import { Kept, Lines } from './lines.js';
-import type { Budget, Peer, Reporter, Speaker, Talk } from './peer.js';
-import type { SinkStore } from './store.js';
+import { type Keeping, KeptMessage } from './kept-message.js';
+import { Lines } from './lines.js';
+import type { Peer, Speaker, Talk } from './peer.js';
 
-export interface SmtpOptions {
+export interface SmtpOptions extends Keeping {
   /** The name that it greets with, and what follows in the greeting. */
   readonly host: string;
   readonly banner: string;
-  /** Bytes of a mail that are kept. */
-  readonly mail: number;
-  readonly budget: Budget;
-  readonly store: SinkStore;
-  readonly reporter: Reporter;
 }
 
 /** RFC 5321 4.5.3.1.6 asks for 1,000 in a mail; commands may be as long, for AUTH. Of a longer one nothing is kept. */
@@ -23,6 +18,8 @@ const OK = '250 2.0.0 OK';
 const SIZE = 32 * 2 ** 20;
 /** Commands that make no sense, after which the server hangs up. */
 const PATIENCE = 20;
+/** What is kept are mails. */
+const KIND = { item: 'mail', suffix: 'eml' } as const;
 
 /** The lines that a connection may be in: commands, a mail, or the answers that AUTH asks for (RFC 4954). */
 type Mode = 'command' | 'mail' | 'user' | 'password' | 'plain';
@@ -33,10 +30,9 @@ type Mode = 'command' | 'mail' | 'user' | 'password' | 'plain';
  */
 export class SmtpTalk implements Talk {
   private readonly options: SmtpOptions;
-  private readonly peer: Peer;
   private readonly speaker: Speaker;
   private readonly lines = new Lines(LINE);
-  private readonly body: Kept;
+  private readonly body: KeptMessage;
   private mode: Mode = 'command';
   private closed = false;
   private mistakes = 0;
@@ -47,10 +43,9 @@ export class SmtpTalk implements Talk {
   private recipients: string[] = [];
 
   constructor(peer: Peer, speaker: Speaker, options: SmtpOptions) {
-    this.peer = peer;
     this.speaker = speaker;
     this.options = options;
-    this.body = new Kept(options.mail, options.budget);
+    this.body = new KeptMessage(KIND, peer, options);
   }
 
   begin(): void {
@@ -67,7 +62,6 @@ export class SmtpTalk implements Talk {
   end(): void {
     // A mail that was not finished is evidence as well.
     if (this.mode === 'mail') this.keep(false);
-    this.body.clear();
   }
 
   private answer(text: string | undefined): void {
@@ -196,23 +190,14 @@ export class SmtpTalk implements Talk {
   }
 
   private keep(complete: boolean): string {
-    const { peer, body, options } = this;
-    const { store, reporter } = options;
-    reporter.tell(peer, `mail from <${this.sender}> to ${this.recipients.length} recipients, ${body.bytes} bytes`);
-    return store.add('mail', peer, 'eml', body.copy(), {
-      helo: this.helo,
-      ...(this.user !== undefined && { user: this.user, password: this.password ?? '' }),
-      from: this.sender,
-      to: this.recipients,
-      bytes: body.bytes,
-      truncated: body.truncated,
-      complete,
-    });
+    const { body, helo, user, password = '', sender, recipients } = this;
+    const told = `mail from <${sender}> to ${recipients.length} recipients, ${body.bytes} bytes`;
+    const facts = { helo, ...(user !== undefined && { user, password }), from: sender, to: recipients };
+    return body.keep(told, facts, complete);
   }
 
   private reset(): void {
     this.sender = undefined;
     this.recipients = [];
-    this.body.clear();
   }
 }

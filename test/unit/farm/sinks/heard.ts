@@ -1,4 +1,5 @@
-import { Budget, type Peer, type Speaker, type Talk } from '../../../../src/farm/sinks/peer.js';
+import { Budget } from '../../../../src/farm/sinks/kept-message.js';
+import type { Peer, Speaker, Talk } from '../../../../src/farm/sinks/peer.js';
 import type { SinkItem } from '../../../../src/farm/sinks/store.js';
 
 export const PEER: Peer = { universe: 3, clone: 7, address: 0x0a630102, target: 0xcb007109, port: 25 };

@@ -5,9 +5,11 @@ import { Heard, PEER } from './heard.js';
 
 const PAGE = '<html>page</html>';
 
-function connect(body = 1000) {
+function connect(message = 1000) {
   const heard = new Heard();
-  return heard.open(new HttpTalk(PEER, heard, { server: 'Apache', page: Buffer.from(PAGE), body, ...heard.options }));
+  return heard.open(
+    new HttpTalk(PEER, heard, { server: 'Apache', page: Buffer.from(PAGE), message, ...heard.options }),
+  );
 }
 
 t.test('requests on one connection, in pieces of any size', async (t) => {

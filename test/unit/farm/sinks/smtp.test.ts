@@ -3,9 +3,9 @@ import t from 'tap';
 import { SmtpTalk } from '../../../../src/farm/sinks/smtp.js';
 import { Heard, PEER } from './heard.js';
 
-function connect(mail = 1000) {
+function connect(message = 1000) {
   const heard = new Heard();
-  return heard.open(new SmtpTalk(PEER, heard, { host: 'mail', banner: 'ESMTP x', mail, ...heard.options }));
+  return heard.open(new SmtpTalk(PEER, heard, { host: 'mail', banner: 'ESMTP x', message, ...heard.options }));
 }
 
 const MAIL = 'MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nRCPT TO:g@h.i NOTIFY=NEVER\r\nDATA\r\n';

@@ -1,13 +1,15 @@
 /** The benchmark: see HELP. `npm run bench` sets up what it needs and calls it. */
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findClick } from './click.js';
 import { type Figure, summarize, table } from './figure.js';
+import { drawSvg } from './plot/svg.js';
 import type { Bench, Suite } from './suite.js';
 import { chains } from './suites/chains.js';
 import { clones } from './suites/clones.js';
+import { day } from './suites/day.js';
 import { drivers } from './suites/drivers.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
@@ -17,7 +19,7 @@ import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 import { stop } from './suites/stop.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop, day];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;
@@ -26,13 +28,14 @@ const STATE = fileURLToPath(new URL('../../.cache/state', import.meta.url));
 
 const HELP = `npm run bench -- [NAME…] [--quick] [--json FILE]
 
-Measures speed and memory. NAME is a suite, or one case of a suite; all are measured if none is named.
+Measures speed and memory. NAME is a suite, or one case of a suite; all but those that take long are measured if none is named.
 
-${SUITES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+${SUITES.map(({ name, summary, long }) => `  ${name.padEnd(8)} ${summary}${long ? ' (long)' : ''}`).join('\n')}
 
   --quick      ${QUICK_ROUNDS} runs of each case instead of ${ROUNDS}; fewer clones
   --against click
                also run the \`click\` of the PATH in the same turns, and give ratios (chains)
+  --plots DIR  draw what can be drawn there (day)
   --state DIR  the folder whose images are cloned (.cache/state)
   --json FILE  write the figures there, as [{name, value, unit, runs, min, median, max}], value being the median;
                - is standard output
@@ -78,6 +81,7 @@ async function main(): Promise<void> {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       state: { type: 'string', default: STATE },
+      plots: { type: 'string' },
       against: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -87,7 +91,8 @@ async function main(): Promise<void> {
     return;
   }
   const chosen = SUITES.filter(
-    ({ name }) => positionals.length === 0 || positionals.some((wanted) => wanted.split('/')[0] === name),
+    ({ name, long }) =>
+      (positionals.length === 0 && !long) || positionals.some((wanted) => wanted.split('/')[0] === name),
   );
   for (const wanted of positionals) {
     if (!SUITES.some(({ name }) => name === wanted.split('/')[0])) {
@@ -106,6 +111,13 @@ async function main(): Promise<void> {
       positionals.length === 0 || positionals.some((wanted) => name === wanted || name.startsWith(`${wanted}/`)),
     report: (figure) => figures.push(figure),
     note: (text) => notes.push(text),
+    plot: (name, panels) => {
+      if (values.plots === undefined) return;
+      mkdirSync(values.plots, { recursive: true });
+      const file = join(values.plots, `${name}.svg`);
+      writeFileSync(file, drawSvg(panels));
+      notes.push(`drawn: ${file}`);
+    },
     progress,
   };
   for (const suite of chosen) await measure(suite, bench);

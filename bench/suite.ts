@@ -1,5 +1,6 @@
 import { BATCH } from '../src/packet/columns.js';
 import type { Figure } from './figure.js';
+import type { Panel } from './plot/svg.js';
 
 /** What a suite is told, and where it puts what it finds. */
 export interface Bench {
@@ -16,6 +17,8 @@ export interface Bench {
   report(figure: Figure): void;
   /** Puts lines beneath the figures. */
   note(text: string): void;
+  /** Keeps plots, if they are wanted, as an SVG of this name. */
+  plot(name: string, panels: readonly Panel[]): void;
   /** Tells the person who waits. */
   progress(text: string): void;
 }
@@ -24,6 +27,8 @@ export interface Bench {
 export interface Suite {
   readonly name: string;
   readonly summary: string;
+  /** Takes so long that it is run only if it is named. */
+  readonly long?: boolean;
   /** Why it cannot run here, if it cannot. */
   missing?(bench: Bench): string | undefined;
   run(bench: Bench): Promise<void>;

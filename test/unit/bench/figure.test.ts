@@ -43,6 +43,7 @@ t.test('cases take turns, and warming up does not count', async (t) => {
     wants: () => true,
     report: () => {},
     note: () => {},
+    plot: () => {},
     progress: () => {},
   };
   const one = (name: string) => ({

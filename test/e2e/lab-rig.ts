@@ -13,9 +13,13 @@ export const noLab: string | false = process.getuid?.() === 0 ? false : 'needs r
 export const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
 
 /**
- * The command line of `potemkin` with arguments, to be spawned: without what tap has every process of Node.js load first, which
- * takes three times as long to load as the program itself.
+ * The environment without what tap has every process of Node.js load first, which takes three times as long to load as the
+ * program itself.
  */
+export const plain: NodeJS.ProcessEnv = { ...process.env };
+delete plain['NODE_OPTIONS'];
+
+/** The command line of `potemkin` with arguments, to be spawned in that environment. */
 export const plainly = (...args: string[]): [string, string[]] => ['env', ['-u', 'NODE_OPTIONS', potemkin, ...args]];
 
 export interface Ended {
@@ -27,7 +31,7 @@ export interface Ended {
 /** Runs a program to its end; one that hangs is ended after so many seconds. */
 export function run(program: string, args: readonly string[], seconds = 30): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(program, args, { timeout: seconds * 1000 }, (error: ExecFileException | null, out, err) => {
+    execFile(program, args, { env: plain, timeout: seconds * 1000 }, (error: ExecFileException | null, out, err) => {
       resolve({ status: error ? (error.code ?? error.signal ?? -1) : 0, out, err });
     });
   });

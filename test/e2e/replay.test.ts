@@ -1,12 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import t from 'tap';
-
-const run = promisify(execFile);
-const potemkin = fileURLToPath(new URL('../../../bin/potemkin', import.meta.url));
+import { cli, run } from './lab-rig.js';
 
 const captures = [
   'demo/story.pcap',
@@ -17,7 +12,17 @@ const captures = [
 ];
 
 async function replay(capture: string, out: string): Promise<Buffer> {
-  await run(potemkin, ['run', 'config/replay.click', '-D', `IN=${capture}`, '-D', `OUT=${out}`, '--listen', 'off']);
+  const { status, err } = await cli(
+    'run',
+    'config/replay.click',
+    '-D',
+    `IN=${capture}`,
+    '-D',
+    `OUT=${out}`,
+    '--listen',
+    'off',
+  );
+  if (status !== 0) throw new Error(`${capture}: ${err}`);
   return readFileSync(out);
 }
 
@@ -25,7 +30,7 @@ async function replay(capture: string, out: string): Promise<Buffer> {
 const WRONG = ['_ws.malformed', ...['ip', 'tcp', 'udp', 'icmp'].map((proto) => `${proto}.checksum.status == 0`)];
 const CHECKS = ['ip', 'tcp', 'udp'].flatMap((proto) => ['-o', `${proto}.check_checksum:TRUE`]);
 
-const tshark = await run('tshark', ['--version']).catch(() => undefined);
+const tshark = (await run('tshark', ['--version'])).status === 0;
 
 t.test('the same capture gives the same output, byte for byte', async (t) => {
   const folder = t.testdir({});
@@ -43,10 +48,9 @@ t.test('what goes back into the tunnel is sound', { skip: tshark ? false : 'tsha
   let packets = 0;
   for (const capture of captures) {
     await replay(capture, out);
-    const all = (await run('tshark', ['-r', out])).stdout.trim();
+    const all = (await run('tshark', ['-r', out])).out.trim();
     if (all !== '') packets += all.split('\n').length;
-    const { stdout } = await run('tshark', ['-r', out, ...CHECKS, '-Y', WRONG.join(' || ')]);
-    t.equal(stdout, '', capture);
+    t.has(await run('tshark', ['-r', out, ...CHECKS, '-Y', WRONG.join(' || ')]), { status: 0, out: '' }, capture);
   }
   t.ok(packets > 20, `${packets} packets looked at`);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { host, noLab, ownLab, run } from './lab-rig.js';
+import { host, noLab, ownLab, plain, run } from './lab-rig.js';
 import { noMachines } from './machines-rig.js';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
@@ -73,6 +73,7 @@ for (const [world, skip] of [
 function story(t: Test, ...args: string[]) {
   const start = join(top, 'dist/src/cli/start.js');
   const child: ChildProcess = spawn(process.execPath, [start, '--simulated', ...args], {
+    env: plain,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));

@@ -17,9 +17,10 @@ import { guest } from './suites/guest.js';
 import { live } from './suites/live.js';
 import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
+import { scale } from './suites/scale.js';
 import { stop } from './suites/stop.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop, day];
+const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop, scale, day];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;
@@ -35,7 +36,7 @@ ${SUITES.map(({ name, summary, long }) => `  ${name.padEnd(8)} ${summary}${long 
   --quick      ${QUICK_ROUNDS} runs of each case instead of ${ROUNDS}; fewer clones
   --against click
                also run the \`click\` of the PATH in the same turns, and give ratios (chains)
-  --plots DIR  draw what can be drawn there (day)
+  --plots DIR  draw what can be drawn there (scale, day)
   --state DIR  the folder whose images are cloned (.cache/state)
   --json FILE  write the figures there, as [{name, value, unit, runs, min, median, max}], value being the median;
                - is standard output

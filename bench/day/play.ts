@@ -77,7 +77,8 @@ export async function playDay({ packets, seconds }: Day, each: (look: Look) => v
   }
 }
 
-function makeEngine(defines: Record<string, string>): { engine: Engine; clock: Clock; problems: string[] } {
+/** The engine of bench/day/day.click, and errors of its elements, which come to `problems`. */
+export function makeEngine(defines: Record<string, string>): { engine: Engine; clock: Clock; problems: string[] } {
   const source = { file: GRAPH, text: readFileSync(GRAPH, 'utf8') };
   const { graph, diagnostics } = checkGraph(source, elements, { defines });
   if (!graph) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));

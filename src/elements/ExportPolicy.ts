@@ -1,18 +1,16 @@
-import { dirname, isAbsolute, join } from 'node:path';
 import { Images } from '../farm/images.js';
 import { LearntNames } from '../farm/names.js';
 import { Claims } from '../farm/policy/claims.js';
-import { type Decision, decisionsAbout, describeDecision, describeFlow, flowEnds } from '../farm/policy/decisions.js';
-import { Exit, REFUSAL_NAMES, REFUSALS } from '../farm/policy/exit.js';
-import { ExportRate } from '../farm/policy/export-rate.js';
+import { Departure } from '../farm/policy/departure.js';
+import { Exit, REFUSALS } from '../farm/policy/exit.js';
 import { isReply } from '../farm/policy/facts.js';
-import { ceilingInForce, type Mail, wrongAfter, wrongWith } from '../farm/policy/in-force.js';
+import { ceilingInForce, InForce, type Mail, wrongWith } from '../farm/policy/in-force.js';
 import { Judge, type Outcome, PolicyNumbers } from '../farm/policy/judge.js';
-import { Policy, readPolicy } from '../farm/policy/policy.js';
+import { Policy } from '../farm/policy/policy.js';
 import { refuse } from '../farm/policy/reset.js';
 import { Rewrites } from '../farm/policy/rewrites.js';
-import { noteVerdict, Universes } from '../farm/universes.js';
-import { Batch } from '../packet/batch.js';
+import { type CloneRecord, noteVerdict, Universes } from '../farm/universes.js';
+import type { Batch } from '../packet/batch.js';
 import { FLOW } from '../packet/flow.js';
 import { REWRITE } from '../packet/rewrite/column.js';
 import { VERDICT } from '../packet/verdict.js';
@@ -128,43 +126,60 @@ export class ExportPolicy extends Element<typeof spec> {
   private readonly universes: Universes;
   private readonly images: Images;
   private readonly learnt: LearntNames;
-  private readonly exit: Exit;
   private readonly judge: Judge;
-  private readonly claims: Claims;
-  private readonly rate: ExportRate;
-  private stopped = false;
-  /** What leaves with the batch in hand, if nothing is in the way. */
-  private readonly leaving = new Batch();
-  /** Flows decided, by the rule's place. */
-  private readonly counts = new Map<string, number>();
+  private readonly inForce: InForce;
+  private readonly departure: Departure;
   /** Whether the row in hand has decided its flow anew. */
   private anew = false;
-  private asked: (decision: Decision) => boolean = () => true;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { policy, mail, decisions, destinations } = this.config;
-    this.rate = new ExportRate(this.config.rate);
-    this.claims = this.services.shared(Claims);
-    this.universes = this.services.shared(Universes);
-    this.images = this.services.shared(Images);
-    this.learnt = this.services.shared(LearntNames);
-    for (const name of policy.images) this.images.want(name);
-    this.exit = new Exit(this.packets, ceilingInForce(policy, mail));
-    this.judge = new Judge(policy, {
-      packets: this.packets,
-      exit: this.exit,
-      seed: seedBytes(this.services.seed, this.name),
+    const { packets, services, metrics, drops, name: element } = this;
+    const { policy, mail, decisions, destinations, rate } = this.config;
+    const claims = services.shared(Claims);
+    const universes = services.shared(Universes);
+    const images = services.shared(Images);
+    const rewrites = services.shared(Rewrites);
+    this.universes = universes;
+    this.images = images;
+    this.learnt = services.shared(LearntNames);
+    for (const name of policy.images) images.want(name);
+    const exit = new Exit(packets, ceilingInForce(policy, mail));
+    const judge = new Judge(policy, {
+      packets,
+      exit,
+      seed: seedBytes(services.seed, element),
       decisions,
       destinations,
-      numbers: this.services.shared(PolicyNumbers),
-      rewrites: this.services.shared(Rewrites),
+      numbers: services.shared(PolicyNumbers),
+      rewrites,
     });
-    this.universes.onClose(({ id }) => this.judge.endUniverse(id));
+    this.judge = judge;
+    this.inForce = new InForce({
+      judge,
+      exit,
+      images,
+      rewrites,
+      mail,
+      onRefusal: () => metrics.policies_refused.add(1),
+    });
+    this.departure = new Departure({
+      packets,
+      exit,
+      judge,
+      claims,
+      universes,
+      killSwitch: services.killSwitch,
+      element,
+      rate,
+      drops,
+      onBreach: () => metrics.ceiling_breaches.add(1),
+    });
+    universes.onClose(({ id }) => judge.endUniverse(id));
   }
 
   override start(): void {
-    this.requireRewriter(this.judge.policy);
+    this.inForce.requireRewriter();
     this.services.clock.every(ROUND, () => {
       this.judge.sweep(this.now());
       for (const level of ['clone', 'universe', 'destination'] as const)
@@ -173,9 +188,9 @@ export class ExportPolicy extends Element<typeof spec> {
   }
 
   override push(batch: Batch): void {
-    const { judge } = this;
+    const { judge, departure } = this;
     const now = this.now();
-    this.stopped = this.services.killSwitch.stopped;
+    departure.begin();
     judge.prepare(batch, now);
     for (let i = 0; i < batch.count; i++) {
       const row = batch.rows[i]!;
@@ -184,95 +199,14 @@ export class ExportPolicy extends Element<typeof spec> {
         if ((this.packets.flowState[row]! & FLOW.data) !== 0) this.noteData(row);
         if (judge.isDecided(row) ? !this.meter(row, now) : !this.decide(row, now)) continue;
       } catch (error) {
-        this.cut(`policy error: ${error}`);
+        departure.stop(`policy error: ${error}`);
         this.drops.failed.add(row);
         continue;
       }
       this.send(row);
       judge.release(row);
     }
-    this.leave(now);
-  }
-
-  private cut(reason: string): void {
-    this.services.killSwitch.stop(this.name, reason);
-    this.stopped = true;
-  }
-
-  /** Counts a row of a decided flow. False if the row has ended. */
-  private meter(row: number, now: number): boolean {
-    const outcome = this.judge.meter(row, now);
-    if (outcome) this.reportLimit(row, outcome);
-    if (outcome?.passing) this.drops.quota.add(row);
-    return !outcome?.passing;
-  }
-
-  /** Lets rows leave, unless the ceiling is in the way or export is stopped. */
-  private leave(now: number): void {
-    const { exit, leaving, drops } = this;
-    exit.look(leaving);
-    for (let i = 0; i < leaving.count; i++) {
-      const row = leaving.rows[i]!;
-      const refusal = REFUSAL_NAMES[exit.refusals[i]!] ?? this.refusalOfBegun(row);
-      if (refusal !== undefined) {
-        if (refusal === 'ceiling') this.breach(row);
-        drops[refusal].add(row);
-        continue;
-      }
-      if (!this.stopped && this.rate.exceeds(now)) this.cut(`more than ${this.rate.most} packets left in a second`);
-      if (this.stopped) drops.stopped.add(row);
-      else this.out.forward.add(row);
-    }
-    leaving.clear();
-  }
-
-  override settle(): void {
-    this.judge.settle();
-    this.claims.clear();
-  }
-
-  /** Sends a row of a decided flow where its verdict says. */
-  private send(row: number): void {
-    const { packets } = this;
-    const rewrite = this.judge.rewriteOf(row);
-    packets.rewrite[row] = rewrite && this.anew ? rewrite | REWRITE.anew : rewrite;
-    switch (packets.verdict[row]) {
-      case VERDICT.forward:
-        this.leaving.add(row);
-        break;
-      case VERDICT.reflect:
-        this.out.reflect.add(row);
-        break;
-      case VERDICT.redirect:
-        // Also later packets need it: a sink is no clone that the farm would know by its address.
-        packets.image[row] = this.images.target(this.judge.stepOf(row)!.action.image!) + 1;
-        this.out.redirect.add(row);
-        break;
-      case VERDICT.reset:
-        if (refuse(packets, row)) this.out.redirect.add(row);
-        else this.out.drop.add(row);
-        break;
-      default:
-        this.out.drop.add(row);
-    }
-  }
-
-  /** Why a packet does not leave that answers nobody; undefined if it does, or is an answer. */
-  private refusalOfBegun(row: number): 'borrowed' | 'collision' | undefined {
-    const { packets } = this;
-    if (isReply(packets.flowState[row]!)) return undefined;
-    // Whoever another clone has called plays any address there is. That one is ours is known once the outside has contacted it.
-    const clone = this.universes.get(packets.universe[row]!)?.clones.get(packets.src[row]!);
-    if (clone?.parent || !clone) return 'borrowed';
-    // Another universe may have begun the same flow in this turn.
-    return this.judge.isFresh(row) && !this.claims.take(row) ? 'collision' : undefined;
-  }
-
-  /** A packet was about to leave that the proof says no rule lets out: what judges here is not to be trusted any more. */
-  private breach(row: number): void {
-    this.metrics.ceiling_breaches.add(1);
-    const { packets } = this;
-    this.cut(`about to leave though the ceiling does not allow it: ${describeFlow(flowEnds(packets, row))}`);
+    departure.leave(now, this.out.forward);
   }
 
   /** Writes what policy decides into the row. False if the row has ended. */
@@ -303,15 +237,63 @@ export class ExportPolicy extends Element<typeof spec> {
       now,
       clone,
     );
-    const { step, over, passing, first } = outcome;
-    this.anew = !first;
-    if (passing) {
+    this.anew = !outcome.first;
+    if (outcome.passing) {
       this.reportLimit(row, outcome);
       this.drops.quota.add(row);
       return false;
     }
+    this.report(row, outcome, clone);
+    return true;
+  }
+
+  /** Counts a row of a decided flow. False if the row has ended. */
+  private meter(row: number, now: number): boolean {
+    const outcome = this.judge.meter(row, now);
+    if (outcome) this.reportLimit(row, outcome);
+    if (outcome?.passing) this.drops.quota.add(row);
+    return !outcome?.passing;
+  }
+
+  /** Sends a row of a decided flow where its verdict says. */
+  private send(row: number): void {
+    const { packets } = this;
+    const rewrite = this.judge.rewriteOf(row);
+    packets.rewrite[row] = rewrite && this.anew ? rewrite | REWRITE.anew : rewrite;
+    switch (packets.verdict[row]) {
+      case VERDICT.forward:
+        this.departure.add(row);
+        break;
+      case VERDICT.reflect:
+        this.out.reflect.add(row);
+        break;
+      case VERDICT.redirect:
+        // Also later packets need it: a sink is no clone that the farm would know by its address.
+        packets.image[row] = this.images.target(this.judge.stepOf(row)!.action.image!) + 1;
+        this.out.redirect.add(row);
+        break;
+      case VERDICT.reset:
+        if (refuse(packets, row)) this.out.redirect.add(row);
+        else this.out.drop.add(row);
+        break;
+      default:
+        this.out.drop.add(row);
+    }
+  }
+
+  /** The first data that a clone sends by a flow is held against what it was sent, whatever becomes of the flow. */
+  private noteData(row: number): void {
+    const { packets } = this;
+    const clone = this.universes.get(packets.universe[row]!)?.clones.get(packets.src[row]!);
+    if (clone?.id === packets.clone[row]) clone?.evidence?.sends(packets, row);
+  }
+
+  /** A flow is decided. */
+  private report(row: number, outcome: Outcome, clone: CloneRecord | undefined): void {
+    const { packets } = this;
+    const { step, over, first } = outcome;
     if (over) this.metrics.quotas_reached[over.limit.measure].add(1);
-    this.counts.set(step.rule.place, (this.counts.get(step.rule.place) ?? 0) + 1);
+    this.inForce.count(step);
     this.metrics.decisions[step.action.verdict].add(1);
     const reply = isReply(packets.flowState[row]!);
     if (!reply && first && clone) {
@@ -320,14 +302,6 @@ export class ExportPolicy extends Element<typeof spec> {
       clone.evidence?.opens(packets.dst[row]!, step.action.verdict, over !== undefined);
     }
     if (!reply || over) this.tell(row, outcome);
-    return true;
-  }
-
-  /** The first data that a clone sends by a flow is held against what it was sent, whatever becomes of the flow. */
-  private noteData(row: number): void {
-    const { packets } = this;
-    const clone = this.universes.get(packets.universe[row]!)?.clones.get(packets.src[row]!);
-    if (clone?.id === packets.clone[row]) clone?.evidence?.sends(packets, row);
   }
 
   /** A packet of a flow that goes on is over a limit. */
@@ -338,11 +312,12 @@ export class ExportPolicy extends Element<typeof spec> {
 
   private tell(row: number, { step, over, used, passing }: Outcome): void {
     const { packets } = this;
+    const verdict = passing ? 'drop' : step.action.verdict;
     this.services.event({
       kind: 'verdict',
       clone: packets.clone[row]!,
       universe: packets.universe[row]!,
-      verdict: passing ? 'drop' : this.stopped && step.action.verdict === 'forward' ? 'stopped' : step.action.verdict,
+      verdict: this.departure.stopped && verdict === 'forward' ? 'stopped' : verdict,
       rule: step.rule.place,
       ...(over && { quota: `${over.limit.text}: ${used} of ${over.limit.most} used` }),
       source: packets.src[row]!,
@@ -352,58 +327,17 @@ export class ExportPolicy extends Element<typeof spec> {
     });
   }
 
-  /** Puts the policy of a file into force. @throws {Error} with all that is wrong; the policy in force then stays. */
-  private replace(name: string): void {
-    const { policy } = this.judge;
-    const file = name === 'reload' ? policy.file : isAbsolute(name) ? name : join(dirname(policy.file), name);
-    try {
-      const read = readPolicy(file);
-      const strange = read.images.find((image) => !this.images.knows(image));
-      if (strange !== undefined)
-        throw new Error(
-          `${file}: there is no sink '${strange}', nor clones of such an image; a graph names its images when it starts`,
-        );
-      this.requireRewriter(read);
-      const { policy: first, mail } = this.config;
-      const wrong = wrongAfter(read, first, mail);
-      if (wrong !== undefined) throw new Error(wrong);
-      this.exit.install(ceilingInForce(read, mail));
-      this.judge.install(read);
-      this.counts.clear();
-    } catch (error) {
-      this.metrics.policies_refused.add(1);
-      throw error;
-    }
-  }
-
-  /** @throws {Error} if the policy replaces something, and nobody would do it. */
-  private requireRewriter({ rewrites, file }: Policy): void {
-    if (rewrites && !this.services.shared(Rewrites).present)
-      throw new Error(`${file}: expected a Rewriter in the graph for rules that rewrite`);
+  override settle(): void {
+    this.judge.settle();
+    this.departure.settle();
   }
 
   override handlers() {
-    const { judge } = this;
     return {
-      rules: {
-        read: () =>
-          judge.policy.rules
-            .map(({ place, action }) => `${place}\t${action.verdict}\t${this.counts.get(place) ?? 0}`)
-            .join('\n'),
-      },
-      policy: {
-        read: () => `${judge.policy.file}\t${judge.policy.rules.length} rules`,
-        write: (text: string) => this.replace(text.trim()),
-      },
-      decisions: {
-        read: () => [...judge.decisions].filter(this.asked).map(describeDecision).join('\n'),
-        write: (text: string) => {
-          this.asked = decisionsAbout(text.trim());
-        },
-      },
+      ...this.inForce.handlers(),
       stop_export: {
         read: () => String(this.services.killSwitch.stopped),
-        write: (text: string) => this.cut(text.trim() || 'by its handler'),
+        write: (text: string) => this.departure.stop(text.trim() || 'by its handler'),
       },
     };
   }

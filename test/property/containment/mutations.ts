@@ -95,7 +95,7 @@ export const OTHERS: readonly Mutation[] = [
     name: 'a clone that only clones have reached begins what leaves',
     says: WRONG,
     changes: [
-      { file: 'elements/ExportPolicy.js', from: 'if (clone?.parent || !clone)', to: 'if (false)' },
+      { file: 'farm/policy/departure.js', from: 'if (clone?.parent || !clone)', to: 'if (false)' },
       { file: 'farm/policy/judge.js', from: 'isBorrowed(facts, sender) &&', to: 'false &&' },
     ],
   },
@@ -140,8 +140,8 @@ export const OTHERS: readonly Mutation[] = [
     says: /export is stopped/,
     changes: [
       {
-        file: 'elements/ExportPolicy.js',
-        from: 'this.stopped = this.services.killSwitch.stopped;',
+        file: 'farm/policy/departure.js',
+        from: 'this.stopped = this.options.killSwitch.stopped;',
         to: 'this.stopped = false;',
       },
       { file: 'pipeline/link.js', from: 'if (gate?.killSwitch.stopped)', to: 'if (false)' },

@@ -58,7 +58,7 @@ function bench(t: Test, text: string, config = '') {
 t.test('what the ceiling does not allow does not leave, whatever decided so, and then nothing does', async (t) => {
   const policy = bench(t, 'ceiling { reply; tcp and dst port 80 }\nreply -> forward\ntcp and dst port 80 -> forward\n');
   t.same(policy.send([{}]).ends, ['forward']);
-  const { exit } = policy.element as unknown as { exit: Exit };
+  const { exit } = (policy.element as unknown as { departure: { exit: Exit } }).departure;
   exit.install(DEFAULT_CEILING);
   t.same(policy.send([{}, REPLY]).ends, ['forward']);
   t.same(policy.send([{}]).ends, ['ceiling']);

@@ -5,7 +5,6 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { elements } from '../../src/elements/index.js';
-import type { Batch } from '../../src/packet/batch.js';
 import { checkGraph } from '../../src/pipeline/check.js';
 import { Clock } from '../../src/pipeline/clock.js';
 import { Element } from '../../src/pipeline/element.js';
@@ -14,6 +13,7 @@ import { KillSwitch } from '../../src/pipeline/kill-switch.js';
 import { Registry } from '../../src/pipeline/registry.js';
 import type { Spec } from '../../src/pipeline/spec.js';
 import { craft } from '../unit/craft.js';
+import { Exit } from '../unit/exit.js';
 
 const feedSpec = {
   summary: 'gives packets',
@@ -36,23 +36,6 @@ class Feed extends Element<typeof feedSpec> {
       this.out.out.add(row);
     }
     return this.waits > 0;
-  }
-}
-
-const exitSpec = {
-  summary: 'is a way out',
-  inputs: { in: '' },
-  outputs: {},
-  config: {},
-  drops: {},
-  containment: { role: 'exit' },
-} as const satisfies Spec;
-
-class Exit extends Element<typeof exitSpec> {
-  static readonly spec = exitSpec;
-
-  override push(batch: Batch): void {
-    this.sent += batch.count;
   }
 }
 

@@ -1,11 +1,9 @@
 import t from 'tap';
-import type { Batch } from '../../../src/packet/batch.js';
 import { REWRITE } from '../../../src/packet/rewrite/column.js';
 import { Substitution } from '../../../src/packet/rewrite/substitution.js';
-import { Element } from '../../../src/pipeline/element.js';
-import type { Spec } from '../../../src/pipeline/spec.js';
 import { bench, CLONE, OUTSIDE, packetOf, type Seg, segOf, through } from '../../property/rewrite-rig.js';
 import { columnsOf, craft } from '../craft.js';
+import { Exit } from '../exit.js';
 import { rig } from '../rig.js';
 
 const [FIN, SYN, RST, ACK, URG] = [1, 2, 4, 16, 32];
@@ -19,22 +17,6 @@ const substitution = new Substitution(
   ],
   'test',
 );
-
-const exitSpec = {
-  summary: 'a way out',
-  inputs: { in: '' },
-  outputs: {},
-  config: {},
-  drops: {},
-  containment: { role: 'exit' },
-} as const satisfies Spec;
-
-class Exit extends Element<typeof exitSpec> {
-  static readonly spec = exitSpec;
-  override push(batch: Batch): void {
-    this.sent += batch.count;
-  }
-}
 
 /** A connection that is open: the clone's first byte has number 1001, the other's 501. */
 function open(config = '') {

@@ -1,27 +1,11 @@
 import t from 'tap';
-import type { Batch } from '../../../src/packet/batch.js';
 import { Element } from '../../../src/pipeline/element.js';
 import { Engine } from '../../../src/pipeline/engine.js';
 import { KillSwitch, type StopCall } from '../../../src/pipeline/kill-switch.js';
 import type { Spec } from '../../../src/pipeline/spec.js';
 import { dropsOf } from '../../../src/pipeline/spec.js';
+import { Exit, exitSpec } from '../exit.js';
 import { rig } from '../rig.js';
-
-const exitSpec = {
-  summary: 'is a way out',
-  inputs: { in: '' },
-  outputs: {},
-  config: {},
-  drops: { lost: '' },
-  containment: { role: 'exit' },
-} as const satisfies Spec;
-
-class Exit extends Element<typeof exitSpec> {
-  static readonly spec = exitSpec;
-  override push(batch: Batch): void {
-    this.sent += batch.count;
-  }
-}
 
 const guardSpec = { ...exitSpec, containment: { role: 'guard', licenses: 'out' } } as const satisfies Spec;
 

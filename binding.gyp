@@ -6,6 +6,7 @@
       "sources": [
         "native/capture.cc",
         "native/classify.cc",
+        "native/decide.cc",
         "native/gre.cc",
         "native/ip.cc",
         "native/link.cc",

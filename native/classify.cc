@@ -13,7 +13,6 @@ constexpr size_t kStepWords = sizeof(ClassifierStep) / sizeof(uint32_t);
 constexpr uint16_t kNoResult = 0xffff;
 
 // As in src/packet/pattern/program.ts.
-enum Read : uint32_t { kSrc, kDst, kSport, kDport, kProto, kTcpFlags, kFragment, kIp, kTransport };
 enum Op : uint32_t { kIs, kAbove, kHas };
 
 // Columns of any width, read alike: 32 bits from where the row is, without those that belong to others.

@@ -46,6 +46,15 @@ function programFor(packet: Buffer): Buffer {
   return Buffer.concat([input, Buffer.from(Int32Array.from(steps.flat()).buffer)]);
 }
 
+/** What it takes for a packet and a decision table that asks for the protocol and a port. */
+function tableFor(packet: Buffer): Buffer {
+  const input = Buffer.alloc(80);
+  packet.copy(input);
+  const protocols = Array.from({ length: 256 }, (_, proto) => proto % 3);
+  const table = [2, 4, ...protocols, 3, 2, 80, 3, 81, 0xfffd, 0, 1, 2, 3, 4, 5];
+  return Buffer.concat([input, Buffer.from(Uint32Array.from(table).buffer)]);
+}
+
 /** An ICMP error about a packet; flow_fuzz.cc makes its checksums right. */
 function errorAbout(packet: Buffer): Buffer {
   const error = Buffer.alloc(28);
@@ -97,7 +106,7 @@ function seeds(file: Buffer): Buffer[] {
   if (target === 'ring') return taken.map(({ linkType, frame }) => ringFrame(frame, LINK.get(linkType) ?? 0));
   const packets = taken.map(({ linkType, frame }) => frame.subarray(LINK.get(linkType) ?? 0));
   if (target === 'flow') return [turns(packets)];
-  if (target === 'classify') return packets.map(programFor);
+  if (target === 'classify') return packets.flatMap((packet) => [programFor(packet), tableFor(packet)]);
   // gre_fuzz.cc takes the flags of the tunnel from the first byte.
   return target === 'gre' ? packets.map((packet) => Buffer.concat([Buffer.from([0x3c, 1]), packet])) : packets;
 }

@@ -1,8 +1,10 @@
-// Any words as a classifier's program, run on packets of any bytes whose columns may be made up.
+// Any words as a classifier's program and as its decision table, run on packets of any bytes whose columns
+// may be made up.
 #include <cstring>
 #include <vector>
 
 #include "classify.h"
+#include "decide.h"
 #include "fuzz/input.h"
 
 using namespace potemkin;
@@ -10,11 +12,11 @@ using namespace potemkin;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kPacket = 80;
   if (size < kPacket) return 0;
-  static FuzzTable table;
-  table.reset();
-  const Packets& packets = table.packets;
+  static FuzzTable fuzzed;
+  fuzzed.reset();
+  const Packets& packets = fuzzed.packets;
   for (uint32_t row = 0; row < FuzzTable::kUsed; row++) {
-    table.put(row, {data, row * kPacket / FuzzTable::kUsed});
+    fuzzed.put(row, {data, row * kPacket / FuzzTable::kUsed});
     packets.proto()[row] = data[row];
     packets.ipHeader()[row] = data[row + 1];
     packets.sport()[row] = data[row + 2];
@@ -28,7 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr uint16_t kUntouched = 0x1234;
   results[FuzzTable::kUsed] = kUntouched;
   const auto last = static_cast<int32_t>((program.size() - 1) * sizeof(ClassifierStep) / sizeof(int32_t));
-  classify(packets, table.rows, program, (data[0] & 1) != 0 ? last : load<int32_t>(data), results);
+  classify(packets, fuzzed.rows, program, (data[0] & 1) != 0 ? last : load<int32_t>(data), results);
+  REQUIRE(results[FuzzTable::kUsed] == kUntouched);
+
+  std::vector<uint32_t> table((size - kPacket) / sizeof(uint32_t));
+  if (!table.empty()) std::memcpy(table.data(), data + kPacket, table.size() * sizeof(uint32_t));
+  decide(packets, fuzzed.rows, table, results);
   REQUIRE(results[FuzzTable::kUsed] == kUntouched);
   return 0;
 }

@@ -13,4 +13,7 @@ export interface ClassifyNative {
     first: number,
     results: Uint16Array,
   ): void;
+
+  /** The same by a table (src/packet/pattern/decision-table.ts). A table that is none gives any results. */
+  decide(packets: Uint8Array, rows: Uint16Array, count: number, table: Uint32Array, results: Uint16Array): void;
 }

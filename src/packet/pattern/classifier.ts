@@ -1,6 +1,7 @@
 import { native } from '../../native/addon.js';
 import { ROWS } from '../columns.js';
 import type { Packets } from '../packets.js';
+import { type DecisionTable, decisionTable } from './decision-table.js';
 import { AT, assemble, disassemble, READ, STRIDE } from './program.js';
 import type { Pattern } from './syntax.js';
 
@@ -13,6 +14,7 @@ export class Classifier {
   readonly patterns: number;
   private readonly program: Int32Array;
   private readonly first: number;
+  private readonly table: DecisionTable | undefined;
   private readonly results = new Uint16Array(ROWS);
   private readonly one = new Uint16Array(1);
 
@@ -23,6 +25,7 @@ export class Classifier {
     for (let at = 0; at < this.program.length; at += STRIDE) {
       if (this.program[at + AT.read]! > READ.transport) throw new TypeError('native code knows the packet alone');
     }
+    this.table = decisionTable(this.program, this.first);
   }
 
   /** The number of the first pattern that matches the packet, or how many patterns there are if none does. */
@@ -44,8 +47,9 @@ export class Classifier {
 
   /** Classifies `count` rows, at most ROWS. The results are good until the next call. */
   classifyRows(packets: Packets, rows: Uint16Array, count: number): Uint16Array {
-    const { program, first, results } = this;
-    native.classify(packets.bytes, rows, count, program, first, results);
+    const { program, first, results, table } = this;
+    if (table) native.decide(packets.bytes, rows, count, table, results);
+    else native.classify(packets.bytes, rows, count, program, first, results);
     return results;
   }
 }

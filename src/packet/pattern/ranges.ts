@@ -32,7 +32,11 @@ const sameField = (a: Field, b: Field) =>
   a.of === b.of && (!('number' in a) || !('number' in b) || a.number === b.number) && !('width' in a);
 
 /** The values of its field with which a test holds, or fails; undefined if they are no ranges. */
-export function valuesOf({ shift, mask, op, value }: Test, most: number, holds: boolean): Ranges | undefined {
+export function valuesOf(
+  { shift, mask, op, value }: Pick<Test, 'shift' | 'mask' | 'op' | 'value'>,
+  most: number,
+  holds: boolean,
+): Ranges | undefined {
   // A mask of leading bits, such as that of a network, leaves a range.
   const rest = most - mask;
   const prefix = rest >= 0 && (rest & (rest + 1)) === 0;

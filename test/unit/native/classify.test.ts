@@ -72,3 +72,25 @@ t.test('arguments of the wrong shape are refused', async (t) => {
   t.throws(call(new Int32Array(9), new Uint16Array(0)), /fewer than count/);
   t.throws(call(new Int32Array(9), rows), /results must lie in memory of its own/);
 });
+
+t.test('a decision table adds up, and is believed no further than it goes', async (t) => {
+  const packets = tcpPacket();
+  packets.dport[0] = 443;
+  packets.src[0] = 0xfffffffe;
+  const decide = (...table: number[]) => {
+    const results = Uint16Array.of(7, 9);
+    native.decide(packets.bytes, Uint16Array.of(0), 1, Uint32Array.from(table), results);
+    t.equal(results[1], 9);
+    return results[0];
+  };
+  const dport = 3;
+  t.equal(decide(1, dport, 3, 443, 1, 444, 8, 0, 2, 10, 11, 12, 13), 13);
+  t.equal(decide(1, 0, 2, 0x7fffffff, 1, 0xffffffff, 1, 10, 11, 12), 11, 'bounds have no sign');
+  t.equal(decide(1, dport, 2, 1, 3, 2, 0xfffe, 10, 11), 11, 'sums are modulo 65,536');
+  const byte = Array.from({ length: 256 }, (_, value) => (value === 6 ? 2 : 0));
+  t.equal(decide(1, PROTO, ...byte, 10, 11, 12), 12);
+  t.equal(decide(1, PROTO, ...byte, 10, 11), 11, 'a cell that is not there');
+  t.equal(decide(), 0xffff, 'no cells');
+  t.equal(decide(1, dport, 0xffffffff, 1, 1), 0xffff, 'more bounds than words');
+  t.equal(decide(0xffffffff, 99), 0xffff, 'columns that are not there');
+});

@@ -5,6 +5,8 @@
 // store<uint16_t>.
 #pragma once
 
+#include <bit>
+
 #include "wire.h"
 
 namespace potemkin {
@@ -12,10 +14,14 @@ namespace potemkin {
 // Adds the bytes to a running sum. A piece that is followed by another has an even number of bytes. The sum
 // grows by less than 2^33 for each 8 bytes, so it cannot overflow within 2^31 of them.
 inline uint64_t sumBytes(const uint8_t* at, size_t n, uint64_t sum = 0) {
-  for (; n >= 8; at += 8, n -= 8) {
-    const auto word = load<uint64_t>(at);
-    sum += (word & 0xffffffff) + (word >> 32);
+  const auto add = [&](uint64_t word) { sum += (word & 0xffffffff) + (word >> 32); };
+  for (; n >= 32; at += 32, n -= 32) {
+    add(load<uint64_t>(at));
+    add(load<uint64_t>(at + 8));
+    add(load<uint64_t>(at + 16));
+    add(load<uint64_t>(at + 24));
   }
+  for (; n >= 8; at += 8, n -= 8) add(load<uint64_t>(at));
   if (n >= 4) {
     sum += load<uint32_t>(at);
     at += 4;
@@ -41,11 +47,11 @@ inline uint64_t sumHeader(const uint8_t* at) {
 
 // Folds a sum into 16 bits. What carries its checksum and is sound folds to kSound.
 inline uint16_t fold(uint64_t sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(sum);
+  // Each half is added to the other, so that the upper one is the sum of both with its carry.
+  sum += std::rotl(sum, 32);
+  auto half = static_cast<uint32_t>(sum >> 32);
+  half += std::rotl(half, 16);
+  return static_cast<uint16_t>(half >> 16);
 }
 
 inline constexpr uint16_t kSound = 0xffff;

@@ -23,8 +23,9 @@ bool soundFragment(const uint8_t* data, const IpHeader& ip) {
   return ip.header + offset + bytes <= 0xffff;
 }
 
-Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
-  const PacketBytes packet = packetOf(packets, row);
+// Any packet at all.
+[[gnu::noinline]] Fault checkAny(const Packets& packets, uint32_t row, const PacketBytes& packet,
+                                 uint32_t flags) {
   const uint8_t* data = packet.data;
   IpHeader ip;
   if (const Fault fault = readIp(data, packet.length, ip); fault != Fault::kNone) return fault;
@@ -54,6 +55,62 @@ Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
   packets.tcpFlags()[row] = transport.tcpFlags;
   packets.payload()[row] = static_cast<uint16_t>(ip.header + transport.header);
   return Fault::kNone;
+}
+
+// What nearly all packets are: whole, sound, TCP, UDP or ICMP, and without options of IPv4. False says
+// nothing about the packet.
+bool checkPlain(const Packets& packets, uint32_t row, const PacketBytes& packet, uint32_t flags) {
+  constexpr uint32_t kHeader = 20, kLeast = 8;
+  const uint8_t* data = packet.data;
+  if (packet.length < kHeader + kLeast) return false;
+  const uint32_t total = get16(data + 2);
+  if (data[0] != 0x45 || total < kHeader + kLeast || total > packet.length ||
+      (load<uint16_t>(data + 6) & network(uint16_t{kMoreFragments | kFragmentOffset})) != 0)
+    return false;
+
+  const uint64_t addresses = uint64_t{load<uint32_t>(data + 12)} + load<uint32_t>(data + 16);
+  const uint64_t header =
+      addresses + load<uint32_t>(data) + load<uint32_t>(data + 4) + load<uint32_t>(data + 8);
+  const uint8_t proto = data[9];
+  const uint8_t* body = data + kHeader;
+  const uint32_t bytes = total - kHeader;
+  uint32_t sport = get16(body), dport = get16(body + 2), transport = kLeast;
+  uint8_t tcpFlags = 0;
+  uint64_t sum = addresses + network(static_cast<uint16_t>(proto)) + network(static_cast<uint16_t>(bytes));
+  if (proto == kTcp) {
+    if (bytes < 20) return false;
+    transport = (body[12] >> 4) * 4u;
+    if (transport < 20 || transport > bytes) return false;
+    tcpFlags = body[13];
+  } else if (proto == kUdp) {
+    if (get16(body + 4) != bytes || load<uint16_t>(body + 6) == 0) return false;
+  } else if (proto == kIcmp) {
+    dport = hasIdentifier(body[0]) ? get16(body + 4) : 0;
+    sum = 0;
+  } else {
+    return false;
+  }
+  if (fold(header) != kSound) return false;
+  if ((flags & kCheckTransport) != 0 && fold(sumBytes(body, bytes, sum)) != kSound) return false;
+
+  packets.length()[row] = total;
+  packets.src()[row] = get32(data + 12);
+  packets.dst()[row] = get32(data + 16);
+  packets.sport()[row] = static_cast<uint16_t>(sport);
+  packets.dport()[row] = static_cast<uint16_t>(dport);
+  packets.payload()[row] = static_cast<uint16_t>(kHeader + transport);
+  packets.proto()[row] = proto;
+  packets.tcpFlags()[row] = tcpFlags;
+  packets.ipHeader()[row] = kHeader;
+  packets.fragment()[row] = static_cast<uint8_t>(Part::kWhole);
+  return true;
+}
+
+Fault checkRow(const Packets& packets, uint32_t row, uint32_t flags) {
+  const PacketBytes packet = packetOf(packets, row);
+  if (checkPlain(packets, row, packet, flags)) [[likely]]
+    return Fault::kNone;
+  return checkAny(packets, row, packet, flags);
 }
 
 Fault rewriteRow(const Packets& packets, uint32_t row) {

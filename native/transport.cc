@@ -19,11 +19,6 @@ constexpr uint32_t checksumAt(uint8_t proto) {
   return proto == kTcp ? 16 : proto == kUdp ? 6 : 2;
 }
 
-// Echo, timestamp, information and address mask: request and reply carry an identifier (RFC 792, RFC 950).
-constexpr bool hasIdentifier(uint8_t type) {
-  return type == 0 || type == 8 || (type >= 13 && type <= 18);
-}
-
 // Verifies the lengths of a whole datagram; covered becomes the bytes under its checksum.
 Fault checkLengths(uint8_t proto, const uint8_t* body, uint32_t bytes, uint32_t& covered) {
   if (bytes < headerOf(proto)) return Fault::kTransportTruncated;

@@ -14,6 +14,11 @@ struct Transport {
   uint32_t header;  // bytes of it that are there
 };
 
+// Echo, timestamp, information and address mask: request and reply carry an identifier (RFC 792, RFC 950).
+constexpr bool hasIdentifier(uint8_t type) {
+  return type == 0 || type == 8 || (type >= 13 && type <= 18);
+}
+
 Transport readTransport(uint8_t proto, const uint8_t* body, uint32_t bytes);
 
 // Verifies the header of a whole datagram and its checksum; a UDP checksum of 0 means none.

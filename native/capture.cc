@@ -8,6 +8,37 @@
 
 namespace potemkin {
 
+void CaptureReader::take(const CaptureInterface& interface, Time time, const uint8_t* frame,
+                         uint32_t captured, uint32_t original) {
+  const uint32_t row = nextRow_++;
+  packets_.sec()[row] = static_cast<uint32_t>(time.seconds);
+  packets_.nsec()[row] = static_cast<uint32_t>(time.nanoseconds);
+  const Stripped link = strip(interface.linkType, frame, captured);
+  if (link.fault != Fault::kNone) {
+    faulty_ += judge(packets_, row, link.fault);
+    return;
+  }
+  const uint8_t* packet = frame + link.offset;
+  uint32_t length = captured - link.offset;
+  // What follows the packet is the link's padding. A total length that cannot be is left to whoever verifies
+  // IPv4.
+  const uint32_t total = length >= 4 ? potemkin::get16(packet + 2) : 0;
+  if (total >= 20 && total < length) length = total;
+  if (captured < original && (length < 20 || length < total)) {
+    faulty_ += judge(packets_, row, Fault::kCapturedShort);
+    return;
+  }
+  if (length > kMaxPacket) {
+    faulty_ += judge(packets_, row, Fault::kOversize);
+    return;
+  }
+  // SAFETY: length ≤ kMaxPacket, the bytes of a slot after its headroom; frame has captured ≥ offset + length
+  // bytes, and so many are left of the chunk it lies in.
+  const auto left = static_cast<size_t>(chunk_.data() + chunk_.size() - packet);
+  copyWide(packets_.slot(row) + kHeadroom, packet, length, std::min<size_t>(left, kMaxPacket));
+  packets_.length()[row] = length;
+}
+
 namespace {
 
 constexpr uint32_t kMicroseconds = 0xa1b2c3d4, kNanoseconds = 0xa1b23c4d, kSectionHeader = 0x0a0d0d0a;
@@ -41,9 +72,8 @@ CaptureStatus readFileHeader(CaptureReader& in) {
 }
 
 // Reads one record; kFull stands for "go on".
-CaptureStatus readRecord(CaptureReader& in) {
+CaptureStatus readRecord(CaptureReader& in, const CaptureInterface& interface) {
   if (in.left() < kRecordHeader) return CaptureStatus::kMore;
-  const CaptureInterface& interface = in.capture.interface[0];
   const uint32_t captured = in.get32(8), original = in.get32(12);
   if (captured > longestFrame(interface)) return CaptureStatus::kRecordLength;
   if (in.left() - kRecordHeader < captured) return CaptureStatus::kMore;
@@ -55,36 +85,6 @@ CaptureStatus readRecord(CaptureReader& in) {
 }
 
 }  // namespace
-
-void CaptureReader::take(const CaptureInterface& interface, Time time, const uint8_t* frame,
-                         uint32_t captured, uint32_t original) {
-  const uint32_t row = nextRow_++;
-  packets_.sec()[row] = static_cast<uint32_t>(time.seconds);
-  packets_.nsec()[row] = static_cast<uint32_t>(time.nanoseconds);
-  const Stripped link = strip(interface.linkType, frame, captured);
-  if (link.fault != Fault::kNone) {
-    judge(packets_, row, link.fault);
-    return;
-  }
-  const uint8_t* packet = frame + link.offset;
-  uint32_t length = captured - link.offset;
-  // What follows the packet is the link's padding. A total length that cannot be is left to whoever verifies
-  // IPv4.
-  const uint32_t total = length >= 4 ? potemkin::get16(packet + 2) : 0;
-  if (total >= 20 && total < length) length = total;
-  if (captured < original && (length < 20 || length < total)) {
-    judge(packets_, row, Fault::kCapturedShort);
-    return;
-  }
-  if (length > kMaxPacket) {
-    judge(packets_, row, Fault::kOversize);
-    return;
-  }
-  // SAFETY: length ≤ kMaxPacket, the bytes of a slot after its headroom; frame has captured ≥ offset + length
-  // bytes.
-  copyBytes(packets_.slot(row) + kHeadroom, packet, length);
-  packets_.length()[row] = length;
-}
 
 void readCapture(Capture& capture, std::span<const uint8_t> chunk, const Packets& packets, uint32_t first,
                  uint32_t most) {
@@ -102,7 +102,7 @@ void readCapture(Capture& capture, std::span<const uint8_t> chunk, const Packets
         status = CaptureStatus::kFull;
         break;
       }
-      status = capture.format == kPcap ? readRecord(in) : readBlock(in);
+      status = capture.format == kPcap ? readRecord(in, capture.interface[0]) : readBlock(in);
     } while (status == CaptureStatus::kFull);
   }
   capture.status = static_cast<uint32_t>(status);
@@ -115,6 +115,7 @@ size_t writeCapture(const Packets& packets, const uint16_t* rows, size_t n, bool
   for (size_t i = 0; i < n; i++) needed += kRecordHeader + packetOf(packets, rows[i]).length;
   if (needed > into.size()) return 0;
   uint8_t* at = into.data();
+  const uint8_t* const end = at + into.size();
   for (size_t i = 0; i < n; i++) {
     prefetchHeaders(packets, rows, n, i);
     const uint32_t row = rows[i];
@@ -123,8 +124,10 @@ size_t writeCapture(const Packets& packets, const uint16_t* rows, size_t n, bool
     store(at + 4, packets.nsec()[row] / (nanoseconds ? 1 : 1000));
     store(at + 8, packet.length);
     store(at + 12, packet.length);
-    // SAFETY: the sum of all records was found to be at most into.size().
-    copyBytes(at + kRecordHeader, packet.data, packet.length);
+    // SAFETY: the sum of all records was found to be at most into.size(); a packet lies within its slot.
+    const size_t room =
+        std::min(static_cast<size_t>(end - at) - kRecordHeader, kSlot - size_t{packet.headroom});
+    copyWide(at + kRecordHeader, packet.data, packet.length, room);
     at += kRecordHeader + packet.length;
   }
   return needed;

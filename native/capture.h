@@ -44,6 +44,7 @@ struct Capture {
   uint32_t consumed;  // of the chunk, by this call
   uint32_t rows;      // filled by this call
   uint32_t status;    // CaptureStatus
+  uint32_t faulty;    // of the rows
   uint32_t format;    // 0 not known yet, 1 pcap, 2 pcapng
   uint32_t foreign;   // 1 if the file (pcapng: the section) is in the other byte order
   uint32_t interfaces;

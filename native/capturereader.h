@@ -54,7 +54,7 @@ class CaptureReader {
     return capture.foreign != 0 ? __builtin_bswap64(value) : value;
   }
 
-  // Fills the next row from a frame. The caller has checked full().
+  // Fills the next row from a frame, which lies in the chunk. The caller has checked full().
   void take(const CaptureInterface& interface, Time time, const uint8_t* frame, uint32_t captured,
             uint32_t original);
 
@@ -62,6 +62,7 @@ class CaptureReader {
   void finish() {
     capture.consumed = static_cast<uint32_t>(used_);
     capture.rows = nextRow_ - first_;
+    capture.faulty = faulty_;
     capture.position += static_cast<double>(used_);
   }
 
@@ -70,6 +71,7 @@ class CaptureReader {
   size_t used_ = 0;
   const Packets& packets_;
   uint32_t first_, nextRow_, end_;
+  uint32_t faulty_ = 0;
 };
 
 }  // namespace potemkin

@@ -63,7 +63,7 @@ bool knowsLink(uint32_t linkType) {
   }
 }
 
-Stripped strip(uint32_t linkType, const uint8_t* frame, size_t length) {
+Stripped stripAny(uint32_t linkType, const uint8_t* frame, size_t length) {
   switch (linkType) {
     case kLinkEthernet:
       return stripEtherType(frame, length, 14, 12);

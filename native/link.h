@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "columns.h"
+#include "wire.h"
 
 namespace potemkin {
 
@@ -32,6 +33,14 @@ struct Stripped {
 // Finds the IPv4 packet in a frame: kLinkTruncated if the frame ends before it is known what it carries,
 // kNotIpv4 if it carries something else or the link type is unknown. Up to four VLAN tags (802.1Q, 802.1ad)
 // are passed.
-Stripped strip(uint32_t linkType, const uint8_t* frame, size_t length);
+Stripped stripAny(uint32_t linkType, const uint8_t* frame, size_t length);
+
+inline Stripped strip(uint32_t linkType, const uint8_t* frame, size_t length) {
+  // What nearly all frames are: Ethernet without tags.
+  constexpr uint32_t kHeader = 14;
+  if (linkType == kLinkEthernet && length >= kHeader && get16(frame + 12) == 0x0800) [[likely]]
+    return {Fault::kNone, kHeader};
+  return stripAny(linkType, frame, length);
+}
 
 }  // namespace potemkin

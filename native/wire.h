@@ -56,6 +56,18 @@ inline void copyBytes(uint8_t* to, const uint8_t* from, size_t n) {
   std::memcpy(to, from, n);
 }
 
+// The same where `room` bytes may be read and written, of which those beyond n do not matter: most packets
+// are short, and a few wide moves of a fixed number take less time than to find out how many are needed.
+inline void copyWide(uint8_t* to, const uint8_t* from, size_t n, size_t room) {
+  constexpr size_t kShort = 64, kLong = 128;
+  if (n <= kShort && room >= kShort)
+    std::memcpy(to, from, kShort);
+  else if (n <= kLong && room >= kLong)
+    std::memcpy(to, from, kLong);
+  else
+    copyBytes(to, from, n);
+}
+
 // The bytes of a row's packet. The columns start and length can hold anything, so a packet that leaves its
 // own slot is taken for an empty one.
 struct PacketBytes {

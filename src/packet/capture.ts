@@ -27,6 +27,11 @@ export class CaptureReader {
     return this.#words[CAPTURE_RESULT.consumed]!;
   }
 
+  /** How many rows of the last read have a fault. */
+  get faulty(): number {
+    return this.#words[CAPTURE_RESULT.faulty]!;
+  }
+
   /** Why the last read stopped: 'more', 'full', or damage. */
   get status(): CaptureStatus {
     return CAPTURE_STATUS[this.#words[CAPTURE_RESULT.status]!]![0];

@@ -29,7 +29,7 @@ export class CheckIPHeader extends Element<typeof spec> {
 
   override push(batch: Batch): void {
     const faulty = checkHeaders(this.packets, batch, this.config.transport);
-    if (faulty === 0) this.out.out.addAll(batch);
+    if (faulty === 0) this.out.out.moveAll(batch);
     else passSound(this.packets, batch, this.drops, this.out.out);
   }
 }

@@ -28,11 +28,11 @@ export class Counter extends Element<typeof spec> {
   private byteCount = 0;
   private since = Number.NaN;
 
-  override push(batch: Batch): void {
+  override push(batch: Batch, _input: number, bytes: number): void {
     if (Number.isNaN(this.since)) this.since = this.now();
-    this.byteCount += this.packets.lengthOf(batch);
+    this.byteCount += bytes;
     this.packetCount += batch.count;
-    this.out.out.addAll(batch);
+    this.out.out.moveAll(batch);
   }
 
   override handlers() {

@@ -85,9 +85,10 @@ export class FromDump extends Element<typeof spec> {
   }
 
   override pull(max: number): boolean {
-    const { batch, later, packets } = this;
+    const { batch, later, packets, reader } = this;
     batch.clear();
-    if (later.count === 0) this.read(max);
+    const fresh = later.count === 0;
+    if (fresh) this.read(max);
     const first = later.count > 0 ? later.oldestTime : batch.count > 0 ? this.time(batch.rows[0]!) : undefined;
     if (first === undefined) return false;
     if (!this.reached(first)) {
@@ -101,7 +102,8 @@ export class FromDump extends Element<typeof spec> {
     this.hold(due);
     this.last = this.time(batch.rows[due - 1]!);
     if (this.services.clock.virtual) this.services.clock.advance(this.last);
-    passSound(packets, batch, this.drops, this.out.out);
+    if (fresh && reader.faulty === 0) this.out.out.moveAll(batch);
+    else passSound(packets, batch, this.drops, this.out.out);
     return true;
   }
 

@@ -41,7 +41,7 @@ export class GreDecap extends Element<typeof spec> {
 
   override push(batch: Batch): void {
     const faulty = decapsulate(this.packets, batch, this.tunnel);
-    if (faulty === 0) this.out.out.addAll(batch);
+    if (faulty === 0) this.out.out.moveAll(batch);
     else passSound(this.packets, batch, this.drops, this.out.out);
   }
 }

@@ -38,7 +38,7 @@ export class GreEncap extends Element<typeof spec> {
 
   override push(batch: Batch): void {
     const faulty = encapsulate(this.packets, batch, this.tunnel);
-    if (faulty === 0) this.out.out.addAll(batch);
+    if (faulty === 0) this.out.out.moveAll(batch);
     else passSound(this.packets, batch, this.drops, this.out.out);
   }
 }

@@ -28,7 +28,7 @@ export class Paint extends Element<typeof spec> {
   override push(batch: Batch): void {
     const { paint } = this.packets;
     for (let i = 0; i < batch.count; i++) paint[batch.rows[i]!] = this.color;
-    this.out.out.addAll(batch);
+    this.out.out.moveAll(batch);
   }
 
   override handlers() {

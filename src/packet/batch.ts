@@ -2,7 +2,8 @@ import { ROWS } from './columns.js';
 
 /** A list of row numbers of one packet table. It never holds a row twice, so ROWS entries always suffice. */
 export class Batch {
-  readonly rows = new Uint16Array(ROWS);
+  /** Only moveAll() puts another list in its place. */
+  rows: Uint16Array = new Uint16Array(ROWS);
   count = 0;
 
   add(row: number): void {
@@ -15,6 +16,18 @@ export class Batch {
     const { rows: more, count: added } = other;
     for (let i = 0; i < added; i++) rows[count + i] = more[i]!;
     this.count = count + added;
+  }
+
+  /** Adds all rows of another batch, which has none afterwards. Two lists change places where that does. */
+  moveAll(other: Batch): void {
+    if (this.count > 0) this.addAll(other);
+    else {
+      const { rows } = this;
+      this.rows = other.rows;
+      other.rows = rows;
+      this.count = other.count;
+    }
+    other.count = 0;
   }
 
   /** Adds rows that follow each other. */

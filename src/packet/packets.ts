@@ -103,10 +103,17 @@ export class Packets implements Columns {
   /** Bytes of all packets of a batch. */
   lengthOf({ rows, count }: Batch): number {
     const { length } = this;
-    let sum = 0;
-    // Packets are short and rows are few, so 32 bits suffice, which V8 adds up more quickly than doubles.
-    for (let i = 0; i < count; i++) sum = (sum + length[rows[i]!]!) | 0;
-    return sum;
+    // Packets are short and rows are few, so 32 bits suffice, which V8 adds up more quickly than doubles. Two sums need not
+    // wait for each other.
+    let [sum, other, i] = [0, 0, 0];
+    for (; i + 3 < count; i += 4) {
+      sum = (sum + length[rows[i]!]!) | 0;
+      other = (other + length[rows[i + 1]!]!) | 0;
+      sum = (sum + length[rows[i + 2]!]!) | 0;
+      other = (other + length[rows[i + 3]!]!) | 0;
+    }
+    for (; i < count; i++) sum = (sum + length[rows[i]!]!) | 0;
+    return (sum + other) | 0;
   }
 
   private column<Name extends ColumnName>(name: Name): Columns[Name] {

@@ -106,8 +106,11 @@ export abstract class AnyElement {
     this.packets = services.packets;
   }
 
-  /** Takes the rows that arrived at one input. */
-  push(_batch: Batch, _input: number): void {
+  /**
+   * Takes the rows that arrived at one input. The batch is the element's until it returns.
+   * @param bytes how long their packets are together, as they came
+   */
+  push(_batch: Batch, _input: number, _bytes: number): void {
     throw new Error(`${this.name}: ${this.className} has no inputs`);
   }
 

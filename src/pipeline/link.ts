@@ -51,7 +51,6 @@ export class Inlet {
   private readonly port: number;
   private readonly links: readonly Link[];
   private readonly gate: Gate | undefined;
-  private readonly all = new Batch();
 
   /**
    * @param links those that lead to the same input; at least one
@@ -70,22 +69,25 @@ export class Inlet {
     return sum;
   }
 
-  /** Delivers the rows that wait, and counts them. There are some. */
+  /** Delivers the rows that wait, if there are some, and counts them. Those of other links join those of the first. */
   flush(): void {
-    const { links, all, element, gate, count } = this;
-    let batch: Batch = all;
+    const { links, element, gate } = this;
+    let batch: Batch | undefined;
+    let bytes = 0;
     for (let i = 0; i < links.length; i++) {
       const link = links[i]!;
       if (link.count === 0) continue;
+      const added = element.packets.lengthOf(link);
+      bytes += added;
       link.packets.add(link.count);
-      link.bytes.add(element.packets.lengthOf(link));
-      if (link.count === count) batch = link;
-      else all.addAll(link);
+      link.bytes.add(added);
+      if (batch) batch.addAll(link);
+      else batch = link;
     }
+    if (!batch) return;
     if (gate) dropUnwritten(batch, element.packets.rewrite, gate.unwritten);
     if (gate?.killSwitch.stopped) gate.drop.addAll(batch);
-    else if (batch.count > 0) element.push(batch, this.port);
+    else if (batch.count > 0) element.push(batch, this.port, bytes);
     for (let i = 0; i < links.length; i++) links[i]!.clear();
-    all.clear();
   }
 }

@@ -35,7 +35,7 @@ Column column(const T* at) {
 // Bytes of a header as one number. False if the packet does not reach that far.
 bool readBytes(const Packets& packets, uint32_t row, const ClassifierStep& step, uint32_t& value) {
   const PacketBytes packet = packetOf(packets, row);
-  const uint64_t offset = uint64_t{step.read == kIp ? 0u : packets.ipHeader()[row]} + step.offset;
+  const uint64_t offset = uint64_t{step.read == Read::kIp ? 0u : packets.ipHeader()[row]} + step.offset;
   if (offset + step.width > packet.length) return false;
   // SAFETY: the bytes were just seen to lie within the packet.
   const uint8_t* at = packet.data + offset;
@@ -78,9 +78,9 @@ struct Range {
 
 void classify(const Packets& packets, std::span<const uint16_t> rows, std::span<const ClassifierStep> program,
               int32_t first, uint16_t* results) {
-  const Column columns[kIp] = {column(packets.src()),     column(packets.dst()),   column(packets.sport()),
-                               column(packets.dport()),   column(packets.proto()), column(packets.tcpFlags()),
-                               column(packets.fragment())};
+  const Column columns[Read::kIp] = {
+      column(packets.src()),   column(packets.dst()),      column(packets.sport()),   column(packets.dport()),
+      column(packets.proto()), column(packets.tcpFlags()), column(packets.fragment())};
   // All rows go through a step together, so that it is decoded once, and where each goes on is a number and
   // no branch, which the processor would have to guess. The lists are chains: the first place of each, and
   // what follows a place.
@@ -102,7 +102,7 @@ void classify(const Packets& packets, std::span<const uint16_t> rows, std::span<
     const Target yes = target(step.yes, number), no = target(step.no, number);
     const Range range(step);
     const uint32_t shift = step.shift & 31;
-    if (step.read < kIp) {
+    if (step.read < Read::kIp) {
       const Column from = columns[step.read];
       for (uint16_t next; place != kNone; place = next) {
         next = follows[place];

@@ -10,7 +10,9 @@
 namespace potemkin {
 
 // What a step reads, as in src/packet/pattern/program.ts: columns, and bytes of headers.
-enum Read : uint32_t { kSrc, kDst, kSport, kDport, kProto, kTcpFlags, kFragment, kIp, kTransport };
+struct Read {
+  enum : uint32_t { kSrc, kDst, kSport, kDport, kProto, kTcpFlags, kFragment, kIp, kTransport };
+};
 
 // One step: what is read, how it is compared, and the steps to go on with. A step that is negative is the
 // end: the result is -1 minus it.

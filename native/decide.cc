@@ -64,27 +64,27 @@ void decide(const Packets& packets, std::span<const uint16_t> rows, std::span<co
   Places places;
   std::fill_n(places.begin(), rows.size(), uint16_t{0});
   Words words(table);
-  for (uint32_t fields = std::min<uint32_t>(words.next(), kIp); fields > 0; fields--) {
+  for (uint32_t fields = std::min<uint32_t>(words.next(), Read::kIp); fields > 0; fields--) {
     switch (words.next()) {
-      case kSrc:
+      case Read::kSrc:
         addOfBounds(packets.src(), rows, words, places);
         break;
-      case kDst:
+      case Read::kDst:
         addOfBounds(packets.dst(), rows, words, places);
         break;
-      case kSport:
+      case Read::kSport:
         addOfBounds(packets.sport(), rows, words, places);
         break;
-      case kDport:
+      case Read::kDport:
         addOfBounds(packets.dport(), rows, words, places);
         break;
-      case kProto:
+      case Read::kProto:
         addOfByte(packets.proto(), rows, words, places);
         break;
-      case kTcpFlags:
+      case Read::kTcpFlags:
         addOfByte(packets.tcpFlags(), rows, words, places);
         break;
-      case kFragment:
+      case Read::kFragment:
         addOfByte(packets.fragment(), rows, words, places);
         break;
       default:

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { decisionTable } from '../../src/packet/pattern/decision-table.js';
 import { parsePattern } from '../../src/packet/pattern/pattern.js';
 import { assemble } from '../../src/packet/pattern/program.js';
 import { greCapture } from '../workload/gre.js';
@@ -52,10 +53,11 @@ export async function countInstructions(): Promise<Counts> {
     await execute('c++', [...FLAGS, ...sources, '-o', file('parts')]);
     const { program, first } = assemble(PATTERNS.map((text) => parsePattern(text)));
     writeFileSync(file('program'), program);
+    writeFileSync(file('table'), decisionTable(program, first)!);
     writeFileSync(file('capture'), Buffer.concat([...greCapture({ packets: PACKETS, flows: PACKETS })]));
     const out = file('callgrind');
     const options = ['--tool=callgrind', `--callgrind-out-file=${out}`, '--compress-strings=no', '--compress-pos=no'];
-    const call = [file('parts'), file('capture'), file('program'), String(first)];
+    const call = [file('parts'), file('capture'), file('program'), String(first), file('table')];
     const { stdout } = await execute('valgrind', [...options, ...call]);
     if (!stdout.startsWith(`${PACKETS} packets`)) throw new Error(`expected ${PACKETS} packets, but came: ${stdout}`);
     return readCallgrind(readFileSync(out, 'utf8'), PACKETS);

@@ -2,10 +2,11 @@
 // counted: see bench/instructions/. No Node.js is in it. Each part is a function whose name begins with
 // part_, and is called once a batch.
 //
-//   parts CAPTURE PROGRAM FIRST
+//   parts CAPTURE PROGRAM FIRST TABLE
 //
 // CAPTURE is a pcap of GRE packets, each of another flow; PROGRAM the words of a classifier, which begins at
-// FIRST.
+// FIRST; TABLE those of the decision table for the same.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -19,6 +20,7 @@
 #include "capture.h"
 #include "checksum.h"
 #include "classify.h"
+#include "decide.h"
 #include "flow.h"
 #include "gre.h"
 #include "ip.h"
@@ -67,6 +69,7 @@ std::vector<uint8_t> file;
 size_t position = 0;
 std::vector<ClassifierStep> program;
 int32_t first = 0;
+std::vector<uint32_t> decisions;
 
 const std::unique_ptr<uint8_t, Free> memory(static_cast<uint8_t*>(std::aligned_alloc(4096,
                                                                                      kTableBytes + 3072)));
@@ -75,7 +78,7 @@ uint16_t rows[kBatch];
 size_t count = 0;
 Capture capture{};
 Tunnel received{kTunnelOrder, 0, 0, 0, 0, 0, 0, 0}, sent{0, 1, 2, 0, 0, 0, 0, 0};
-uint16_t results[kRows];
+uint16_t results[kRows], decided[kRows];
 Disposition dispositions[kRows];
 uint32_t keys[kBatch * 3];
 int32_t slots[kBatch];
@@ -122,6 +125,10 @@ PART part_check_transport() {
 
 PART part_classify() {
   classify(packets, {rows, count}, program, first, results);
+}
+
+PART part_decide() {
+  decide(packets, {rows, count}, decisions, decided);
 }
 
 PART part_flow_new() {
@@ -215,6 +222,8 @@ void batch() {
   part_check();
   part_check_transport();
   part_classify();
+  part_decide();
+  require(std::equal(results, results + count, decided), "the same of the program and of the table");
   part_flow_new();
   requireAll(Disposition::kNew, "packets of new flows");
   take();
@@ -241,13 +250,16 @@ void batch() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  require(argc == 4, "CAPTURE PROGRAM FIRST");
+  require(argc == 5, "CAPTURE PROGRAM FIRST TABLE");
   file = readFile(argv[1]);
   const std::vector<uint8_t> words = readFile(argv[2]);
   require(words.size() % sizeof(ClassifierStep) == 0, "a program of whole steps");
   program.resize(words.size() / sizeof(ClassifierStep));
   std::memcpy(program.data(), words.data(), words.size());
   first = std::stoi(argv[3]);
+  const std::vector<uint8_t> table = readFile(argv[4]);
+  decisions.resize(table.size() / sizeof(uint32_t));
+  std::memcpy(decisions.data(), table.data(), decisions.size() * sizeof(uint32_t));
   std::iota(rows, rows + kBatch, uint16_t{0});
   {
     Table table(flowMemory.bytes());

@@ -11,6 +11,7 @@ import { chains } from './suites/chains.js';
 import { clones } from './suites/clones.js';
 import { day } from './suites/day.js';
 import { drivers } from './suites/drivers.js';
+import { floor } from './suites/floor.js';
 import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
 import { guest } from './suites/guest.js';
@@ -20,7 +21,21 @@ import { pool } from './suites/pool.js';
 import { scale } from './suites/scale.js';
 import { stop } from './suites/stop.js';
 
-const SUITES: readonly Suite[] = [chains, gre, pool, guest, flows, policy, clones, drivers, live, stop, scale, day];
+const SUITES: readonly Suite[] = [
+  chains,
+  floor,
+  gre,
+  pool,
+  guest,
+  flows,
+  policy,
+  clones,
+  drivers,
+  live,
+  stop,
+  scale,
+  day,
+];
 
 const ROUNDS = 9;
 const QUICK_ROUNDS = 3;

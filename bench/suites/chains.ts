@@ -46,6 +46,24 @@ const UNITS: Readonly<Record<string, string>> = {
   growth: 'KB/Mpacket',
 };
 
+/** What a row plays. */
+function chainOf({ graph, flows, keeps, scans = 0 }: Row, log: (line: string) => void): Chain {
+  const IN = captureFile(PACKETS, flows, log);
+  // A table is bounded, and this one is as large as FlowTable's and ScanFilter's are by default.
+  return {
+    graph: readChain(graph, { IN, OUT, FLOWS: String(2 ** 20) }),
+    packets: PACKETS,
+    counted: PACKETS - scans,
+    ...(keeps && { flows: flows - scans }),
+  };
+}
+
+/** The row of a name, to be measured beside something else: its chain, and its capture. */
+export function namedChain(name: string, log: (line: string) => void): { chain: Chain; capture: string } {
+  const row = ROWS.find((each) => each.name === name)!;
+  return { chain: chainOf(row, log), capture: captureFile(PACKETS, row.flows, log) };
+}
+
 /** The same rows by another program, and which of ours each is. */
 function clickCases(click: string, rows: readonly Row[], log: (line: string) => void): { row: Row; case: Case }[] {
   return rows
@@ -62,16 +80,7 @@ function clickCases(click: string, rows: readonly Row[], log: (line: string) => 
 
 async function run(bench: Bench): Promise<void> {
   const wanted = ROWS.map((row) => ({ ...row, name: `chains/${row.name}` })).filter(({ name }) => bench.wants(name));
-  const chains = wanted.map(({ graph, flows, keeps, scans = 0 }): Chain => {
-    const IN = captureFile(PACKETS, flows, bench.progress);
-    // A table is bounded, and this one is as large as FlowTable's and ScanFilter's are by default.
-    return {
-      graph: readChain(graph, { IN, OUT, FLOWS: String(2 ** 20) }),
-      packets: PACKETS,
-      counted: PACKETS - scans,
-      ...(keeps && { flows: flows - scans }),
-    };
-  });
+  const chains = wanted.map((row) => chainOf(row, bench.progress));
   const cases = (what: string, measure: typeof timeChain) =>
     wanted.map(({ name }, i) => ({ name: `${name}, ${what}`, run: () => measure(chains[i]!) }));
   try {

@@ -1,0 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import t from 'tap';
+import { readFloor, withFloor } from '../../../bench/suites/floor.js';
+import { greCapture } from '../../../bench/workload/gre.js';
+
+t.test('the loop in C goes over all packets', async (t) => {
+  const capture = `${t.testdir({})}/in.pcap`;
+  writeFileSync(capture, Buffer.concat([...greCapture({ packets: 3000, flows: 100 })]));
+  await withFloor(async (run) => {
+    for (const mode of ['copy', 'sum', 'flows']) t.ok((await run(mode, capture)) > 0, mode);
+    t.ok((await run('random', '1000')) > 0);
+    await t.rejects(run('copy', `${capture}.none`), /No such file/);
+  });
+});
+
+t.test('what it prints is read', async (t) => {
+  t.equal(readFloor('1000000 packets, 36.70 ns each\n'), 36.7);
+  t.throws(() => readFloor('usage: floor\n'), /expected packets and ns, but came: usage/);
+});

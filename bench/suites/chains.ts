@@ -35,6 +35,8 @@ const ROWS: readonly Row[] = [
   { name: 'filtered-10k', graph: 'filtered', flows: 10_000, keeps: true },
 ];
 
+export const CHAIN_NAMES = ROWS.map(({ name }) => name);
+
 /** What is written goes to memory, so that no disk is measured. */
 const OUT = `/dev/shm/potemkin-bench-${process.pid}.pcap`;
 
@@ -60,7 +62,8 @@ function chainOf({ graph, flows, keeps, scans = 0 }: Row, log: (line: string) =>
 
 /** The row of a name, to be measured beside something else: its chain, and its capture. */
 export function namedChain(name: string, log: (line: string) => void): { chain: Chain; capture: string } {
-  const row = ROWS.find((each) => each.name === name)!;
+  const row = ROWS.find((each) => each.name === name);
+  if (!row) throw new Error(`there is no chain ${name}`);
   return { chain: chainOf(row, log), capture: captureFile(PACKETS, row.flows, log) };
 }
 

@@ -7,11 +7,14 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { checked, MAP } from './containment/gateway.js';
 import { type GraphData, graphData, printGraph, type Spoil, spoil, spoilt } from './containment/graphs.js';
-import { type Stats, Violation } from './containment/oracle.js';
-import { type PolicyData, policyData, print } from './containment/policies.js';
+import { Violation } from './containment/guest.js';
+import type { Stats } from './containment/oracle.js';
+import { policyData, print } from './containment/policies.js';
+import type { PolicyData } from './containment/policy-data.js';
 import { type Step, step } from './containment/traffic.js';
-import { checked, MAP, Restless, type Script, World } from './containment/world.js';
+import { Restless, type Script, World } from './containment/world.js';
 
 const CASES = Number(process.env['POTEMKIN_CASES'] ?? 100_000);
 const seed = process.env['POTEMKIN_SEED'] ?? '1';

@@ -1,7 +1,7 @@
 /** Graphs of gateways, made at random from parts that belong together, and spoilt at random. */
 import fc from 'fast-check';
 import type { Look } from './bytes.js';
-import { protocolOf } from './policies.js';
+import { protocolOf } from './policy-data.js';
 
 export interface Wire {
   readonly from: string;

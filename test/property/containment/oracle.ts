@@ -5,29 +5,19 @@
 import { unplayable } from '../../../src/packet/address.js';
 import { conversation, datagram, essence, isError, isLater, isSyn, type Look, look, opens } from './bytes.js';
 import type { GraphData } from './graphs.js';
+import { type Guest, Violation } from './guest.js';
+import { Owners } from './owners.js';
 import {
-  agesOf,
+  classOf,
   type Facts,
   firstMatch,
   type PolicyData,
   protocolOf,
   type Rule,
   readsPayload,
-  type Way,
-} from './policies.js';
+} from './policy-data.js';
 import { Quotas } from './quotas.js';
-
-/** A clone, as far as anybody can see it from outside of the gateway. */
-export interface Guest {
-  readonly id: number;
-  readonly address: number;
-  readonly universe: number;
-  readonly image: string;
-  alive: boolean;
-  /** Known with its first packet. */
-  depth: number;
-  contacted: boolean;
-}
+import { type Talk, Talks } from './talks.js';
 
 interface World {
   readonly guests: Map<number, Guest>;
@@ -38,20 +28,6 @@ interface World {
   unknown: number;
   /** The packet from outside with which it began. */
   root: Look | undefined;
-}
-
-/** What has been seen of a conversation of an address of a universe. */
-interface Talk {
-  readonly name: string;
-  /** It was begun from outside, by the clone, by another clone. */
-  readonly ways: Set<Way>;
-  /** When packets have come by that could begin it. */
-  readonly opened: number[];
-  last: number;
-  /** What policies could have decided: policy, its version, rule, age class, whether there was payload. */
-  readonly licences: Map<string, Map<Rule, Set<string>>>;
-  /** Whether a rule lets out what the clone says, so that the outside may answer. */
-  expected: boolean;
 }
 
 interface Sent {
@@ -75,14 +51,6 @@ interface Guard {
   readonly quotas: Quotas;
 }
 
-/** Seconds after which no conversation goes on that nobody has said anything in. */
-const FORGOTTEN: Readonly<Record<string, number>> = { 6: 301, 17: 61, echo: 31 };
-
-/** Seconds for which a quiet flow stays in a full table. */
-const SPARED = 2;
-
-export class Violation extends Error {}
-
 export interface Stats {
   [name: string]: number;
 }
@@ -95,22 +63,23 @@ export class Oracle {
   private readonly now: () => number;
   private readonly guards = new Map<string, Guard>();
   private readonly worlds = new Map<number, World>();
-  private readonly talks = new Map<string, Talk>();
+  private readonly talks: Talks;
   /** First fragments: datagrams, and the conversations that they could be of. */
   private readonly fragments = new Map<string, { readonly talk: string; readonly at: number }[]>();
   private readonly outside: Look[] = [];
   /** Who has a conversation with the outside. */
-  private readonly owners = new Map<string, { guest: Guest; at: number; step: number; reloads: number; how: string }>();
+  private readonly owners: Owners;
   /** What comes from outside and no clone has got yet. */
   private readonly awaited = new Set<Look>();
   private sent: Sent[] = [];
   private exits: { readonly tunnel: string; readonly packet: Look; readonly sent: Sent }[] = [];
   private step = 0;
-  private reloads = 0;
 
   constructor(graph: GraphData, policies: ReadonlyMap<string, PolicyData>, now: () => number, stats: Stats) {
     this.graph = graph;
     this.now = now;
+    this.talks = new Talks(now);
+    this.owners = new Owners(now);
     this.stats = stats;
     for (const [name, policy] of policies)
       this.guards.set(name, { policy, version: 0, quotas: new Quotas(policy, now()) });
@@ -125,7 +94,7 @@ export class Oracle {
     guard.policy = policy;
     guard.version++;
     guard.quotas.install(policy, this.now());
-    this.reloads++;
+    this.owners.reload();
   }
 
   born(guest: Guest): void {
@@ -160,15 +129,11 @@ export class Oracle {
     this.outside.push(packet);
     const name = conversation(packet, 'dst');
     if (!isError(packet)) this.awaited.add(packet);
-    if (name !== undefined) for (const universe of this.worlds.keys()) this.touch(`${universe} ${packet.dst} ${name}`);
+    if (name !== undefined)
+      for (const universe of this.worlds.keys()) this.talks.touch(`${universe} ${packet.dst} ${name}`);
     // A fragment is of some conversation of these two.
     if (!isLater(packet)) return;
-    for (const talk of this.talks.values()) if (talk.name.includes(` ${packet.dst} `)) this.touch(talk.name);
-  }
-
-  /** Something comes by that keeps a conversation alive. */
-  private touch(name: string): void {
-    if (this.talks.has(name)) this.talk(name);
+    for (const talk of this.talks) if (talk.name.includes(` ${packet.dst} `)) this.talks.touch(talk.name);
   }
 
   /** A clone is about to send a packet. */
@@ -180,12 +145,12 @@ export class Oracle {
     const before = this.moment(guest, packet);
     this.sent.push({ guest, packet, key, before, remaining: this.graph.copies, left: false });
     if (packet.src !== guest.address) return;
-    for (const { talk } of isLater(packet) ? this.fragmentsOf(guest, packet) : []) this.touch(talk);
+    for (const { talk } of isLater(packet) ? this.fragmentsOf(guest, packet) : []) this.talks.touch(talk);
     const talk = this.talkOf(guest, packet);
     if (!talk) return;
-    this.touch(talk);
-    this.touch(`${guest.universe} ${packet.dst} ${conversation(packet, 'dst')}`);
-    if (opens(packet)) this.note(this.talk(talk), 'begun');
+    this.talks.touch(talk);
+    this.talks.touch(`${guest.universe} ${packet.dst} ${conversation(packet, 'dst')}`);
+    if (opens(packet)) this.talks.note(this.talks.open(talk), 'begun');
     if (packet.more && !isError(packet)) {
       const name = `${guest.universe} ${datagram(packet)}`;
       this.fragments.set(name, [...(this.fragments.get(name) ?? []), { talk, at: this.now() }]);
@@ -200,24 +165,6 @@ export class Oracle {
   private talkOf(guest: Guest, packet: Look): string | undefined {
     const name = conversation(packet, 'src');
     return name && `${guest.universe} ${guest.address} ${name}`;
-  }
-
-  private talk(name: string): Talk {
-    const known = this.talks.get(name);
-    const now = this.now();
-    if (known && now - known.last <= FORGOTTEN[name.split(/[ ,]/, 3)[2]!]!) {
-      known.last = now;
-      return known;
-    }
-    const talk: Talk = { name, ways: new Set(), opened: [], last: now, licences: new Map(), expected: false };
-    this.talks.set(name, talk);
-    return talk;
-  }
-
-  private note(talk: Talk, way: Way): void {
-    talk.ways.add(way);
-    const now = Math.floor(this.now());
-    if (!talk.opened.includes(now)) talk.opened.push(now);
   }
 
   /** A clone gets a packet. */
@@ -244,7 +191,7 @@ export class Oracle {
       if (sender.address !== packet.src) fail('it comes from another address');
       if (first) guest.depth = sender.depth + 1;
       this.count('packets of clones delivered');
-      if (full && opens(packet)) this.note(this.talk(full), 'answer');
+      if (full && opens(packet)) this.talks.note(this.talks.open(full), 'answer');
     } else {
       const whole = this.outside[packet.id & 0x7fff] ?? fail('nobody outside has sent it');
       this.awaited.delete(whole);
@@ -256,8 +203,8 @@ export class Oracle {
       else if (!this.graph.spoilt && !this.belongs(world.root, packet, full))
         fail('it is of somebody who has nothing to do with its universe');
       if (full && !isError(packet) && !isLater(packet)) {
-        const talk = this.talk(full);
-        if (opens(packet)) this.note(talk, 'reply');
+        const talk = this.talks.open(full);
+        if (opens(packet)) this.talks.note(talk, 'reply');
         this.own(guest, name, talk.ways.size === 1 && talk.ways.has('reply') ? 'begun outside' : 'left');
       }
     }
@@ -269,31 +216,17 @@ export class Oracle {
   private belongs(root: Look, packet: Look, full: string | undefined): boolean {
     // It answers what a rule lets the clone begin, whether or not that has got out.
     if (full && this.talks.get(full)?.expected) return true;
-    if (isError(packet)) return full !== undefined && this.talks.has(full);
+    if (isError(packet)) return full !== undefined && this.talks.get(full) !== undefined;
     const { key } = this.graph;
     if (packet.src === root.src && key === 'source') return true;
     if (packet.src !== root.src || packet.dst !== root.dst) return false;
     return key === 'pair' || isLater(packet) || conversation(packet, 'dst') === conversation(root, 'dst');
   }
 
-  /** Someone has a conversation with the outside; nobody in another universe can have the same. */
+  /** Notes who has a conversation with the outside, where a graph makes sure that it is one's alone. */
   private own(guest: Guest, name: string | undefined, how: 'left' | 'begun outside'): void {
     if (name === undefined || this.graph.passed === undefined || this.graph.tunnels.length > 1) return;
-    const key = `${guest.address} ${name}`;
-    const { step, reloads } = this;
-    const other = this.owners.get(key);
-    const holds =
-      other?.guest.alive &&
-      other.guest.universe !== guest.universe &&
-      other.step !== step &&
-      other.reloads === reloads &&
-      this.now() - other.at < SPARED;
-    if (holds && how === 'left')
-      throw new Violation(
-        `universes ${other.guest.universe} and ${guest.universe} share a conversation with the outside`,
-      );
-    const sticks = how === 'left' && other?.guest === guest ? other.how : how;
-    this.owners.set(key, { guest, at: this.now(), step, reloads, how: sticks });
+    this.owners.own(guest, name, how);
   }
 
   /** A packet leaves. It is judged when the gateway rests. */
@@ -326,16 +259,7 @@ export class Oracle {
   rest(): void {
     for (const sent of this.sent) this.license(sent);
     for (const { tunnel, packet, sent } of this.exits) this.judge(tunnel, packet, sent);
-    for (const { guest, packet, left } of this.sent) {
-      // What was decided about it may have changed, so others may have it from now on.
-      const key = `${guest.address} ${conversation(packet, 'src')}`;
-      const owner = this.owners.get(key);
-      if (!left && owner?.guest === guest && owner.how === 'left') this.owners.delete(key);
-    }
-    // A conversation of which the gateway has lost a packet is forgotten, and free for others.
-    for (const { src, dst } of this.awaited)
-      for (const [key, { guest }] of this.owners)
-        if (guest.address === dst && key.split(/[ ,]/).includes(String(src))) this.owners.delete(key);
+    this.owners.rest(this.sent, this.awaited);
     this.awaited.clear();
     this.sent = [];
     this.exits = [];
@@ -363,7 +287,7 @@ export class Oracle {
     const ways = [...talk.ways].filter((way) => way !== 'answer' && (way !== 'reply' || !isSyn(packet)));
     const inside = new Set([before.toClone, after.toClone]);
     for (const way of ways) {
-      for (const age of this.ages(talk)) {
+      for (const age of this.talks.ages(talk)) {
         for (const toClone of way === 'begun' ? inside : [false]) {
           for (let depth = before.depth; depth <= after.most; depth++) {
             const { contacted, image } = guest;
@@ -382,11 +306,6 @@ export class Oracle {
       }
     }
     return found;
-  }
-
-  private ages({ opened }: Talk): number[] {
-    const now = Math.floor(this.now());
-    return [...new Set(opened.map((at) => now - at))];
   }
 
   /** Notes what policies may decide because of a packet. */
@@ -448,7 +367,7 @@ export class Oracle {
   }
 
   private rulesFor(talk: Talk, name: string, { policy, version }: Guard, packet: Look): Rule[] {
-    const classes = new Set(this.ages(talk).map((age) => classOf(policy, age)));
+    const classes = new Set(this.talks.ages(talk).map((age) => classOf(policy, age)));
     const payload = readsPayload(policy) && packet.payload.length > 0 && !isLater(packet);
     const fits = (when: string) => {
       const [way, reached, had, step] = when.split(' ');
@@ -471,6 +390,3 @@ export class Oracle {
     if (isError(packet)) this.count('left errors');
   }
 }
-
-/** How many of the ages that a policy asks for are reached. */
-const classOf = (policy: PolicyData, age: number): number => agesOf(policy).filter((each) => each <= age).length;

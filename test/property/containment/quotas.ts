@@ -1,6 +1,6 @@
 /** Counts by hand what quotas allow. */
 import type { Look } from './bytes.js';
-import { type Action, type Limit, PERIODS, type PolicyData, protocolOf, type Rule } from './policies.js';
+import { type Action, type Limit, PERIODS, type PolicyData, protocolOf, type Rule } from './policy-data.js';
 
 interface Sender {
   readonly id: number;

@@ -1,72 +1,27 @@
 /** A gateway whose clones and tunnels belong to the test, and an oracle that looks on. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GreTunnel as RealTunnel } from '../../../src/elements/GreTunnel.js';
-import { elements } from '../../../src/elements/index.js';
 import { Images } from '../../../src/farm/images.js';
-import type { Packets } from '../../../src/packet/packets.js';
-import { type CheckedGraph, checkGraph } from '../../../src/pipeline/check.js';
+import type { CheckedGraph } from '../../../src/pipeline/check.js';
 import { Clock } from '../../../src/pipeline/clock.js';
 import { Engine } from '../../../src/pipeline/engine.js';
 import { KillSwitch } from '../../../src/pipeline/kill-switch.js';
-import { Registry } from '../../../src/pipeline/registry.js';
 import { craft, type Wanted } from '../../unit/craft.js';
 import { CloneFarm, type Puppet } from '../hostile.js';
-import { type GraphData, printGraph } from './graphs.js';
-import { type Guest, Oracle, type Stats } from './oracle.js';
-import { type PolicyData, print } from './policies.js';
+import { answers, isOfAnother, returned } from './answers.js';
+import { encapsulated, GreTunnel, registry } from './gateway.js';
+import type { GraphData } from './graphs.js';
+import type { Guest } from './guest.js';
+import { Oracle, type Stats } from './oracle.js';
+import { print } from './policies.js';
+import type { PolicyData } from './policy-data.js';
 import { type Mutation, type Step, type Twist, wanted } from './traffic.js';
-
-/** Outer headers: IPv4 and GRE without options. */
-const OUTER = 24;
 
 /** So many turns in a row end by themselves, or never. */
 const TURNS = 500;
 
 /** Packets go round for ever. */
 export class Restless extends Error {}
-
-/** A tunnel whose other end is the test. */
-class GreTunnel extends RealTunnel {
-  readonly incoming: Buffer[] = [];
-  onSend: (clone: number, packet: Buffer) => void = () => {};
-
-  override start(): void {
-    const driver = {
-      receive: (packets: Packets, max: number): number => {
-        const some = this.incoming.splice(0, max);
-        for (const bytes of some) {
-          const row = packets.take();
-          packets.bytes.set(bytes, packets.start[row]!);
-          packets.length[row] = bytes.length;
-        }
-        return some.length;
-      },
-      send: (packets: Packets, rows: Uint16Array, count: number): number => {
-        for (const row of rows.subarray(0, count))
-          this.onSend(packets.clone[row]!, Buffer.from(packets.packet(row)).subarray(OUTER));
-        return count;
-      },
-      close() {},
-    };
-    Object.assign(this, { driver, mtu: 1500 });
-  }
-}
-
-const replaced = [CloneFarm, GreTunnel];
-const registry = new Registry([
-  ...elements.names.filter((name) => !replaced.some((each) => each.name === name)).map((name) => elements.get(name)!),
-  ...replaced,
-]);
-
-/** Which image plays which address. */
-export const MAP = '0.0.0.0/0 linux\n10.99.0.2/32 windows\n198.51.100.2/32 windows\n';
-
-/** The router's header around a packet. */
-function encapsulated(packet: Buffer): Buffer {
-  const payload = Buffer.concat([Buffer.from([0, 0, 8, 0]), packet]);
-  return craft({ proto: 47, src: 0xc0000201, dst: 0xc0000202, payload });
-}
 
 /** Makes the checksum of an IPv4 header right. */
 function mend(packet: Buffer): void {
@@ -76,18 +31,6 @@ function mend(packet: Buffer): void {
   for (let at = 0; at < header; at += 2) sum += packet.readUInt16BE(at);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   packet.writeUInt16BE(~sum & 0xffff, 10);
-}
-
-/** What is wrong with a graph, or the graph itself. The policies are written for it to read. */
-export function checked(folder: string, graph: GraphData, policies: ReadonlyMap<string, PolicyData>) {
-  for (const [name, policy] of policies) writeFileSync(join(folder, `${name}.policy`), print(policy));
-  const text = printGraph(graph);
-  const { graph: sound, diagnostics } = checkGraph({ file: join(folder, 'g.click'), text }, registry);
-  return {
-    text,
-    sound,
-    errors: diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message),
-  };
 }
 
 export interface Script {
@@ -254,67 +197,15 @@ export class World {
   /** Answers something that a clone got, or nearly so. */
   private answer(which: number, tcpFlags: number, twist: Twist, other: number): void {
     const { puppet, packet } = this.received.at(-1 - (which % Math.max(1, this.received.length))) ?? {};
-    const sender = twist === 'other clone' || twist === 'error of another' ? this.alive(other) : puppet;
+    const sender = isOfAnother(twist) ? this.alive(other) : puppet;
     if (!packet || !sender?.alive) return;
-    const body = (packet[0]! & 15) * 4;
-    const [sport, dport] =
-      packet.length >= body + 4 ? [packet.readUInt16BE(body), packet.readUInt16BE(body + 2)] : [0, 0];
-    const base: Wanted = {
-      proto: packet[9]!,
-      src: twist === 'forged' ? (packet.readUInt32BE(16) ^ 3) >>> 0 : sender.address,
-      dst: (packet.readUInt32BE(12) ^ (twist === 'address' ? 3 : 0)) >>> 0,
-      sport: dport,
-      dport: sport ^ (twist === 'port' ? 1 : 0),
-      tcpFlags,
-      icmp: [0, 0],
-    };
-    const more = (change: Wanted) => this.emit(sender, { ...base, ...change });
-    switch (twist) {
-      case 'error':
-      case 'error of another':
-        more({ proto: 1, icmp: [3, 3], payload: packet.subarray(0, 60) });
-        break;
-      case 'first':
-        more({ fragment: 0x2000, payload: new Uint8Array(28) });
-        break;
-      case 'later':
-        more({ fragment: 3, payload: new Uint8Array(24) });
-        break;
-      case 'overlap':
-        more({ fragment: 0x2000, payload: new Uint8Array(28) });
-        more({ fragment: 0x2001, payload: new Uint8Array(24) });
-        more({ fragment: 2, payload: new Uint8Array(24) });
-        break;
-      case 'options':
-        more({ options: Buffer.from([131, 7, 4, 8, 8, 8, 8, 0]) });
-        break;
-      case 'payload':
-        more({ payload: Buffer.from('GET / HTTP/1.1\r\n\r\n') });
-        break;
-      case 'synchronize':
-        more({ tcpFlags: 2 });
-        break;
-      case 'reset first':
-        more({ tcpFlags: 4 });
-        more({ tcpFlags: 2 });
-        break;
-      case 'unacknowledged':
-        more({ tcpFlags: 2 });
-        more({ tcpFlags: 18 });
-        break;
-      default:
-        more({});
-    }
+    for (const each of answers(packet, sender.address, tcpFlags, twist)) this.emit(sender, each);
   }
 
   private return(which: number, tcpFlags: number): void {
     const packet = this.left.at(-1 - (which % Math.max(1, this.left.length)));
-    if (!packet || packet.length < 24) return;
-    const body = (packet[0]! & 15) * 4;
-    if (packet.length < body + 4) return;
-    const [src, dst] = [packet.readUInt32BE(16), packet.readUInt32BE(12)];
-    const [sport, dport] = [packet.readUInt16BE(body + 2), packet.readUInt16BE(body)];
-    this.put(0, { proto: packet[9]!, src, dst, sport, dport, tcpFlags, icmp: [0, 0] });
+    const answer = packet && returned(packet, tcpFlags);
+    if (answer) this.put(0, answer);
   }
 
   private trouble(what: number, which: number): void {

@@ -29,6 +29,7 @@
         "native/raw.cc",
         "native/ring.cc",
         "native/ringframe.cc",
+        "native/spread.cc",
         "native/table.cc",
         "native/tally.cc",
         "native/translate.cc",

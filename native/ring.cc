@@ -5,6 +5,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -23,7 +25,26 @@ constexpr uint32_t kIpProtocol = static_cast<uint32_t>(SKF_NET_OFF) + 9;
 constexpr uint32_t kIpDestination = static_cast<uint32_t>(SKF_NET_OFF) + 16;
 constexpr uint32_t kEtherType = static_cast<uint32_t>(SKF_AD_OFF) + SKF_AD_PROTOCOL;
 
-// Attaches the filter "IPv4, this protocol, to this address", so that nothing else is copied into the ring.
+// Bytes of an interface's link-layer header, which a filter sees too.
+uint32_t LinkHeader(int fd, const RingOptions& options) {
+  const std::string tried = "spreading the packets of " + options.interface + " over workers";
+  ifreq request{};
+  // if_nametoindex has found it, so its name fits.
+  options.interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (ioctl(fd, SIOCGIFHWADDR, &request) != 0) Fail(tried);
+  switch (request.ifr_hwaddr.sa_family) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+      return ETH_HLEN;
+    case ARPHRD_NONE:
+      return 0;
+    default:
+      throw IoError(tried + ": its link-layer header is not known", EAFNOSUPPORT);
+  }
+}
+
+// Attaches the filter "IPv4, this protocol, to this address, of this share", so that nothing else is copied
+// into the ring.
 void AttachFilter(int fd, const RingOptions& options) {
   std::vector<sock_filter> code;
   // Each test skips the "return 0" behind it when it holds.
@@ -35,7 +56,7 @@ void AttachFilter(int fd, const RingOptions& options) {
   require(BPF_H, kEtherType, ETH_P_IP);
   if (options.protocol != 0) require(BPF_B, kIpProtocol, options.protocol);
   if (options.local != 0) require(BPF_W, kIpDestination, options.local);
-  code.push_back(BPF_STMT(BPF_RET | BPF_K, UINT32_MAX));
+  AppendShare(code, options.share, options.share.workers > 1 ? LinkHeader(fd, options) : 0);
   const sock_fprog program = {static_cast<unsigned short>(code.size()), code.data()};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
     Fail("attaching the filter of the ring on " + options.interface);
@@ -196,7 +217,6 @@ std::unique_ptr<Device> OpenRing(const RingOptions& options) {
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) throw IoError(tried, error);
-  // A fanout group (PACKET_FANOUT) is joined here, once the socket is bound.
   return ring;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "device.h"
+#include "spread.h"
 
 namespace potemkin {
 
@@ -21,6 +22,8 @@ struct RingOptions {
   // 200,000 short packets, but each waits that long. 0: each packet is handed over at once, in a frame of its
   // own (TPACKET_V2), of which 32 MiB hold some 15,000. bench/drivers.ts measures both.
   uint32_t retire;
+  // Which of the packets are received.
+  Share share;
 };
 
 // Receives the IPv4 packets that arrive at an interface, without their link-layer headers and (single) VLAN

@@ -52,6 +52,8 @@ Napi::Object TakeOptions(const Napi::CallbackInfo& info) {
 
 std::unique_ptr<Device> OpenRingFrom(const Napi::CallbackInfo& info) {
   const Napi::Object options = TakeOptions(info);
+  const Share share = {TakeU32(options, "worker"), TakeU32(options, "workers")};
+  if (share.worker >= share.workers) throw Napi::RangeError::New(info.Env(), "worker must be below workers");
   return OpenRing({
       .interface = TakeString(options.Get("interface"), "interface"),
       .protocol = TakeU8(options, "protocol"),
@@ -59,6 +61,7 @@ std::unique_ptr<Device> OpenRingFrom(const Napi::CallbackInfo& info) {
       .blockBytes = TakeU32(options, "blockBytes"),
       .blocks = TakeU32(options, "blocks"),
       .retire = TakeU32(options, "retire"),
+      .share = share,
   });
 }
 

@@ -41,6 +41,9 @@ export interface NativeRingOptions {
   readonly blocks: number;
   /** Milliseconds until a block that is not full is handed over (TPACKET_V3); 0 for one frame a packet (TPACKET_V2). */
   readonly retire: number;
+  /** Which share of the addresses inside, and of how many (see native/spread.h). */
+  readonly worker: number;
+  readonly workers: number;
 }
 
 export interface NativeRawOptions {

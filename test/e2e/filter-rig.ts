@@ -8,6 +8,7 @@ import type { NativeDevice } from '../../src/native/device.js';
 import { Batch } from '../../src/packet/batch.js';
 import { BATCH } from '../../src/packet/columns.js';
 import { Packets } from '../../src/packet/packets.js';
+import { ALL } from '../../src/packet/spread.js';
 import { encapsulate, makeTunnel } from '../../src/packet/tunnel.js';
 import { craft } from '../unit/craft.js';
 import { BOXES, CLONE, SERVER } from './filter-cases.js';
@@ -61,7 +62,7 @@ export class Wire {
     const { left, right, name } = this.pair;
     native.enterNamespace(left);
     this.left = open(native.openLink(name, Uint8Array.of(2, 0, 0, 0, 0, 2)));
-    const ring = { interface: name, protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 16, retire: 0 };
+    const ring = { interface: name, protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 16, retire: 0, ...ALL };
     this.sniffer = open(native.openRing(ring));
     // From here on nft and ping run there.
     native.enterNamespace(right);

@@ -1,5 +1,6 @@
 import type { NativeDevice } from '../../native/device.js';
 import type { Packets } from '../packets.js';
+import type { Share } from '../spread.js';
 
 /** A packet device that is open: what a method of packet I/O provides. A Driver opens it, and opens it again. */
 export interface Device {
@@ -30,6 +31,8 @@ export interface DeviceOptions {
   readonly buffer: number;
   /** RING only: milliseconds that packets may be gathered in blocks; 0 hands over each at once. */
   readonly retire: number;
+  /** Which of the packets are received: only RING can receive less than all. */
+  readonly share: Share;
 }
 
 /**

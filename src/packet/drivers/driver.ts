@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { native } from '../../native/addon.js';
 import type { Packets } from '../packets.js';
+import { ALL } from '../spread.js';
 import type { Device, DeviceOptions } from './device.js';
 import { openPcap, openRawSocket } from './library.js';
 import { openRaw } from './raw.js';
@@ -62,7 +63,9 @@ export class Driver {
     this.method = method;
     this.#mayOpen = mayOpen;
     this.#onState = onState;
-    this.#options = { protocol: 0, local: 0, mac: undefined, buffer: 32 << 20, retire: 0, ...options };
+    this.#options = { protocol: 0, local: 0, mac: undefined, buffer: 32 << 20, retire: 0, share: ALL, ...options };
+    if (method !== 'RING' && this.#options.share.workers > 1)
+      throw new TypeError(`METHOD ${method} cannot leave packets to other workers`);
     try {
       this.#open();
     } catch (error) {

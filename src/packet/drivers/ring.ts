@@ -28,6 +28,7 @@ export function openRing(options: DeviceOptions): Device {
       blockBytes: BLOCK,
       blocks: Math.max(1, Math.ceil(options.buffer / BLOCK)),
       retire: options.retire,
+      ...options.share,
     });
   return new NativeDevices(ring, ...companions(options));
 }

@@ -8,11 +8,14 @@ import type { NativeDevice } from '../../../src/native/device.js';
 import { BATCH, MAX_PACKET } from '../../../src/packet/columns.js';
 import { FAULT } from '../../../src/packet/faults.js';
 import { Packets } from '../../../src/packet/packets.js';
+import { ALL, workerFor } from '../../../src/packet/spread.js';
 import { ip, noNamespaces, Pair } from '../../e2e/netns.js';
 import { add, checksum, collect, LEFT, packet, RIGHT } from '../../e2e/packets.js';
+import { craft } from '../craft.js';
+import { greVariants } from '../gre-variants.js';
 
 const MB = 1 << 20;
-const ring = { interface: 'leg', protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 8, retire: 0 };
+const ring = { interface: 'leg', protocol: 0, local: 0, blockBytes: 1 << 18, blocks: 8, retire: 0, ...ALL };
 const raw = { protocol: 255, local: 0, interface: '', receiveBuffer: MB };
 const skip = noNamespaces;
 
@@ -73,6 +76,30 @@ for (const [name, retire] of [
       if (Math.abs(row.sec - now) > 60 || row.nsec >= 1e9) t.fail(`timestamp ${row.sec}.${row.nsec}`);
     }
     t.equal(to.drops(), 0);
+  });
+
+  t.test(`${name}: rings of several workers take each its share`, { skip }, async (t) => {
+    const { pair, left, right } = rig(t);
+    native.enterNamespace(pair.left);
+    const from = left(() => native.openLink('leg', Uint8Array.of(2, 0, 0, 0, 0, 2)));
+    for (const workers of [2, 3]) {
+      const rings = Array.from({ length: workers }, (_, worker) =>
+        right(() => native.openRing({ ...ring, retire, worker, workers })),
+      );
+      const sent = [0x0a630000, 0x0a630001, 0x0a630002].flatMap(greVariants);
+      sent.push(...[1, 2, 3, 4].map((dst) => craft({ proto: 17, dst: 0x0a630000 + dst })));
+      t.equal(send(from, ...sent), sent.length);
+      for (const [worker, each] of rings.entries()) {
+        const own = sent.filter((bytes) => workerFor(bytes, workers) === worker);
+        const rows = await collect(each, own.length);
+        t.same(
+          rows.map(({ bytes }) => bytes.toString()),
+          own.map((bytes) => Uint8Array.from(bytes).toString()),
+          `worker ${worker} of ${workers}`,
+        );
+        each.close();
+      }
+    }
   });
 
   t.test(`${name}: what does not fit is cut and marked`, { skip }, async (t) => {

@@ -20,6 +20,7 @@ import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 import { scale } from './suites/scale.js';
 import { stop } from './suites/stop.js';
+import { workers } from './suites/workers.js';
 
 const SUITES: readonly Suite[] = [
   chains,
@@ -29,6 +30,7 @@ const SUITES: readonly Suite[] = [
   guest,
   flows,
   policy,
+  workers,
   clones,
   drivers,
   live,

@@ -113,7 +113,8 @@ void AppendShare(std::vector<sock_filter>& code, const Share& share, uint32_t li
   p.place(Label::kHash);
   p.op(BPF_ALU | BPF_MUL | BPF_K, kGolden);
   p.op(BPF_ALU | BPF_RSH | BPF_K, 16);
-  p.op(BPF_ALU | BPF_MOD | BPF_K, share.workers);
+  p.op(BPF_ALU | BPF_MUL | BPF_K, share.workers);
+  p.op(BPF_ALU | BPF_RSH | BPF_K, 16);
   code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, share.worker, 0, 1));
   p.op(BPF_RET | BPF_K, UINT32_MAX);
   if (share.worker != 0) p.place(Label::kOdd);

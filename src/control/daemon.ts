@@ -1,11 +1,13 @@
 import './stop-signal.js';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { elements } from '../elements/index.js';
 import { DEFAULT_STATE, STOP_FILE } from '../farm/state.js';
 import type { Source } from '../pipeline/check.js';
 import { hasExit } from '../pipeline/containment.js';
 import type { EngineEvent } from '../pipeline/events.js';
-import { DataPlane } from './dataplane.js';
+import type { DataPlane } from './dataplane.js';
+import { DataPlanes } from './dataplanes.js';
 import { describeExport, ExportControl } from './export-control.js';
 import { exportOrders } from './export-routes.js';
 import { tellFarms, tellTree } from './farms.js';
@@ -14,6 +16,7 @@ import { health } from './health.js';
 import { formatListen, HttpServer, type ListenAddress } from './http.js';
 import { metricsRegistry } from './metrics.js';
 import { eventJson, narrate, oneLine } from './narrate.js';
+import { commonOf, requireSpread } from './spread.js';
 import { StopFile } from './stop-file.js';
 import { onStopSignal } from './stop-signal.js';
 
@@ -21,6 +24,8 @@ export interface DaemonOptions {
   /** A graph in which nothing is wrong. */
   readonly source: Source;
   readonly defines: Readonly<Record<string, string>>;
+  /** Threads that handle packets. Default: 1. */
+  readonly workers?: number;
   readonly netns?: string;
   /** Whether the kernel filters what leaves. Default: where clones' packets leave and root runs this. */
   readonly filter?: 'on' | 'off';
@@ -72,9 +77,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       else if (options.events === 'text' || ALWAYS.has(event.kind)) options.log(narrate(event));
     }
   };
-  const { source, defines, netns, filter, seed, stall, state = DEFAULT_STATE, stops = state } = options;
+  const { source, defines, workers = 1, netns, filter, stall, state = DEFAULT_STATE, stops = state } = options;
   // Where nothing can leave, as in a replay, nothing is remembered of a stop: it would hold for other graphs.
   const { graph } = checkSource(source, defines);
+  if (graph && workers > 1) requireSpread(graph, workers);
+  // Workers must agree on what looks random.
+  const seed = options.seed ?? (workers > 1 ? randomBytes(8).readBigUInt64LE() : undefined);
   const file = graph && hasExit(graph.flat, elements) ? new StopFile(join(stops, STOP_FILE)) : undefined;
   const exports = new ExportControl(file, (event) => onEvents([event]));
   if (exports.killSwitch.stopped) {
@@ -100,9 +108,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   );
   const address = options.listen && (await server.listen(options.listen));
 
-  const plane = new DataPlane(
+  const run = new DataPlanes(
+    workers,
     {
-      ...{ source, defines, state, worker: 0 },
+      ...{ source, defines, state },
+      ...(graph && seed !== undefined && workers > 1 && { common: commonOf(graph, seed) }),
       ...(netns !== undefined && { netns }),
       ...(filter && { filter }),
       ...(seed !== undefined && { seed }),
@@ -112,22 +122,22 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     onEvents,
     exports.killSwitch,
   );
-  planes.push(plane);
+  planes.push(...run.all);
 
   let signalled = false;
   const onSignal = (signal: NodeJS.Signals) => {
     if (signalled) process.exit(signal === 'SIGINT' ? 130 : 143);
     signalled = true;
     say(`${signal}: ending; once more to end at once`);
-    plane.halt();
+    run.halt();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
-    if (await plane.started) {
-      if (options.onStarted) options.onStarted({ address, halt: () => plane.halt() });
+    if (await run.started) {
+      if (options.onStarted) options.onStarted({ address, halt: () => run.halt() });
       else say(`${source.file} runs${address ? `; metrics at http://${formatListen(address)}/metrics` : ''}`);
     }
-    const { errors, failure } = await plane.ended;
+    const { errors, failure } = await run.ended;
     if (failure !== undefined) say(failure);
     return failure !== undefined || errors > 0 ? 1 : 0;
   } finally {

@@ -14,7 +14,8 @@ const CALL = 5000;
 export const DEFAULT_STALL = 30;
 
 /** What a data plane is made from: an order, of which the data plane itself adds what it shares with its worker. */
-export type PlaneOrder = Omit<WorkerOrder, 'killSwitch' | 'vigil' | 'stall'> & Partial<Pick<WorkerOrder, 'stall'>>;
+export type PlaneOrder = Omit<WorkerOrder, 'killSwitch' | 'vigil' | 'stall' | 'workers'> &
+  Partial<Pick<WorkerOrder, 'stall' | 'workers'>>;
 
 /** How a run ended. */
 export interface End {
@@ -57,13 +58,13 @@ export class DataPlane {
     killSwitch: KillSwitch = new KillSwitch(),
   ) {
     this.worker = order.worker;
-    const { stall = DEFAULT_STALL } = order;
+    const { stall = DEFAULT_STALL, workers = 1 } = order;
     const vigil = vigilMemory();
     this.vigil = new Vigil(vigil, 0, stall, () =>
       killSwitch.stop('watchdog', `data-plane worker ${order.worker} has stood still for ${stall} s`),
     );
     this.thread = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...order, stall, vigil, killSwitch: killSwitch.memory } satisfies WorkerOrder,
+      workerData: { ...order, stall, workers, vigil, killSwitch: killSwitch.memory } satisfies WorkerOrder,
       // Descriptors are made by the addon too, and inherited by machines: Node.js cannot keep account of them.
       trackUnmanagedFds: false,
       name: `dataplane-${order.worker}`,

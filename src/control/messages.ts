@@ -9,6 +9,9 @@ export interface WorkerOrder {
   readonly defines: Readonly<Record<string, string>>;
   /** Number of this worker, from 0. */
   readonly worker: number;
+  /** How many there are, and what their elements have in common, by name. */
+  readonly workers: number;
+  readonly common?: ReadonlyMap<string, unknown>;
   /** Name of the network namespace in which the graph's elements open their sockets. */
   readonly netns?: string;
   /** Whether the kernel filters what leaves; if it is not said, where clones' packets leave and root runs this. */

@@ -81,6 +81,8 @@ async function work(graph: CheckedGraph): Promise<void> {
     mayOpen: (device, index) => filter?.covers(device, index) ?? true,
     onEvent: (event) => events.push(event),
     state: order.state,
+    share: { worker: order.worker, workers: order.workers },
+    ...(order.common && { common: order.common }),
     ...(order.seed !== undefined && { seed: order.seed }),
   });
   const lost = engine.stats.counter('lost_events', 'events that the control plane was too busy to hear', {});

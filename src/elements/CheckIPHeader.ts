@@ -15,6 +15,7 @@ const spec = {
   },
   drops: faultDrops(...CHECK_FAULTS),
   effect: 'reads',
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

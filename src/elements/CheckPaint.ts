@@ -10,6 +10,7 @@ const spec = {
   config: { color: positional(count(undefined, 'The color, 0 to 255.', { max: 255 })) },
   validate: (_, { outputs }) => (outputs < 1 || outputs > 2 ? 'it has one or two outputs' : undefined),
   drops: { 'other-color': 'it has another color, and output 1 is not connected' },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -18,6 +18,7 @@ const spec = {
   },
   drops: {},
   metrics: { clamped: { kind: 'counter', doc: 'SYNs whose MSS was lowered' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 const SYN = 2;

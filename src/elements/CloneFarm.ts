@@ -113,6 +113,7 @@ const spec = {
   },
   decoupled: true,
   containment: { role: 'farm' },
+  workers: () => 'clones of a universe play addresses of other workers, and all clones share what memory there is',
 } as const satisfies Spec;
 
 /** Seconds between two looks for clones to recycle. */

@@ -14,6 +14,7 @@ const spec = {
     rate: { read: 'packets per second over the time since the last reset' },
     reset: { write: 'sets the counts to zero' },
   },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -8,6 +8,7 @@ const spec = {
   outputs: {},
   config: {},
   drops: { discarded: 'the graph leads here' },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -17,6 +17,7 @@ const spec = {
   },
   drops: { unmapped: 'no prefix of the map holds its destination' },
   handlers: { lookup: { read: 'the image of the address last written', write: 'an address to look up' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -41,6 +41,7 @@ const spec = {
   metrics: { nat_mappings: { kind: 'gauge', doc: 'flows that have a port outside' } },
   decoupled: true,
   effect: 'straight',
+  workers: () => 'answers come to the address that it gives, which one worker has',
 } as const satisfies Spec;
 
 /** Seconds between two looks for mappings to forget. */

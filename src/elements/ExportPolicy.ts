@@ -89,6 +89,7 @@ const spec = {
   },
   validate: ({ policy, mail }) => wrongWith(policy as Policy, mail as Mail),
   containment: { role: 'guard', licenses: 'forward' },
+  workers: () => 'what may leave is counted by one worker',
 } as const satisfies Spec;
 
 /** Seconds between two looks for counters that nobody needs any more. */

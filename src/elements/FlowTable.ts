@@ -34,6 +34,7 @@ const spec = {
   },
   handlers: { flows: { read: 'flows by state, a line each' } },
   effect: { tracks: { outside: ['known', 'new', 'stray'], inside: ['inside', 'stray'] }, tracked: 'inside' },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -3,7 +3,7 @@ import type { Driver } from '../packet/drivers/driver.js';
 import { RECEIVE_FAULTS } from '../packet/faults.js';
 import { Element } from '../pipeline/element.js';
 import { faultDrops, passReceived } from '../pipeline/faulty.js';
-import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
+import { liveConfig, liveMetrics, ofEachWorker, openLive } from '../pipeline/live.js';
 import type { Spec } from '../pipeline/spec.js';
 import { count, positional, text } from '../pipeline/values.js';
 
@@ -19,6 +19,7 @@ const spec = {
   drops: faultDrops(...RECEIVE_FAULTS),
   metrics: liveMetrics,
   source: 'live',
+  workers: ofEachWorker,
 } as const satisfies Spec;
 
 /**

@@ -24,6 +24,7 @@ const spec = {
     position: { read: 'bytes of it that have been read' },
   },
   effect: 'plays',
+  workers: () => 'a capture is played by one worker, whose time is that of its packets',
 } as const satisfies Spec;
 
 /** Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. */

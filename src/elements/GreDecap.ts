@@ -20,6 +20,12 @@ const spec = {
   },
   drops: faultDrops(...DECAPSULATION_FAULTS),
   effect: 'unwraps',
+  workers: ({ order, ethernet }: { readonly order: boolean; readonly ethernet: boolean }) =>
+    order
+      ? 'ORDER asks for the packets of one worker'
+      : ethernet
+        ? 'ETHERNET: packets are not spread by addresses in Ethernet frames'
+        : undefined,
 } as const satisfies Spec;
 
 /**

@@ -18,6 +18,8 @@ const spec = {
   },
   drops: faultDrops('oversize', 'ip-truncated', 'ip-total-length'),
   effect: 'wraps',
+  workers: ({ sequence }: { readonly sequence: boolean }) =>
+    sequence ? 'SEQUENCE numbers the packets of one worker' : undefined,
 } as const satisfies Spec;
 
 /**

@@ -1,13 +1,13 @@
 import { formatAddress } from '../packet/address.js';
 import { Batch } from '../packet/batch.js';
-import type { Driver } from '../packet/drivers/driver.js';
+import type { Driver, Method } from '../packet/drivers/driver.js';
 import { interfaceWith, mtuOf } from '../packet/drivers/interfaces.js';
 import { DECAPSULATION_FAULTS, RECEIVE_FAULTS } from '../packet/faults.js';
 import { PROTOCOL } from '../packet/protocol.js';
 import { decapsulate, encapsulate, makeTunnel, restartTunnel, type Tunnel } from '../packet/tunnel.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { faultDrops, passReceived, passSound } from '../pipeline/faulty.js';
-import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
+import { liveConfig, liveMetrics, ofEachWorker, openLive } from '../pipeline/live.js';
 import type { Spec } from '../pipeline/spec.js';
 import { address, boolean, count, optional, text } from '../pipeline/values.js';
 
@@ -44,6 +44,8 @@ const spec = {
   source: 'live',
   decoupled: true,
   containment: { role: 'exit' },
+  workers: (config: { readonly sequence: boolean; readonly method: Method }) =>
+    config.sequence ? 'SEQUENCE numbers the packets of one worker' : ofEachWorker(config),
 } as const satisfies Spec;
 
 /** Where the interface is not there yet. */

@@ -13,6 +13,7 @@ const spec = {
     length: positional(count(undefined, 'How many bytes.', { min: 1, max: MAX_PACKET })),
   },
   drops: { unconnected: 'no output is connected' },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -16,6 +16,7 @@ const spec = {
   },
   drops: { unmatched: 'it matches no pattern' },
   handlers: { program: { read: 'the steps by which packets are classified' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

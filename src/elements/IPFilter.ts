@@ -18,6 +18,7 @@ const spec = {
   },
   drops: { denied: 'a rule says so', unmatched: 'it matches no rule' },
   handlers: { program: { read: 'the steps by which packets are filtered' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

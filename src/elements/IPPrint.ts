@@ -30,6 +30,7 @@ const spec = {
     contents !== 'NONE' && payload !== 'NONE' ? 'give one of CONTENTS and PAYLOAD' : undefined,
   drops: {},
   handlers: { active: { read: 'whether it prints', write: 'true or false' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

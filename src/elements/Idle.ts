@@ -8,6 +8,7 @@ const spec = {
   outputs: anyPorts('nothing, ever'),
   config: {},
   drops: { discarded: 'the graph leads here' },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

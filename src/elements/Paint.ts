@@ -10,6 +10,7 @@ const spec = {
   config: { color: positional(count(undefined, 'The color, 0 to 255.', { max: 255 })) },
   drops: {},
   handlers: { color: { read: 'the color', write: 'sets it' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

@@ -12,6 +12,7 @@ const spec = {
     'no-row': 'a copy for which the packet table had no room',
   },
   effect: 'copies',
+  workers: 'each',
 } as const satisfies Spec;
 
 /** The color that means every output. */

@@ -18,6 +18,7 @@ const spec = {
   },
   drops: {},
   handlers: { active: { read: 'whether it prints', write: 'true or false' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

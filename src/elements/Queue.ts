@@ -19,6 +19,7 @@ const spec = {
     reset_counts: { write: 'sets drops and highwater_length to zero' },
     reset: { write: 'drops the packets that wait' },
   },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

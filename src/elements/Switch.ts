@@ -18,6 +18,7 @@ const spec = {
   validate: ({ output }, { outputs }) => (Number(output) >= outputs ? `output ${output} is not connected` : undefined),
   drops: { 'switched-off': 'a negative output is chosen' },
   handlers: { switch: { read: 'the chosen output', write: 'chooses another' } },
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

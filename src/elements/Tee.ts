@@ -12,6 +12,7 @@ const spec = {
     n !== undefined && n !== outputs ? `N is ${n}, but ${outputs} outputs are connected` : undefined,
   drops: { 'no-row': 'a copy for which the packet table had no room', unconnected: 'no output is connected' },
   effect: 'copies',
+  workers: 'each',
 } as const satisfies Spec;
 
 /**

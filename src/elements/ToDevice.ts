@@ -1,7 +1,7 @@
 import { Batch } from '../packet/batch.js';
 import type { Driver } from '../packet/drivers/driver.js';
 import { Element } from '../pipeline/element.js';
-import { liveConfig, liveMetrics, openLive } from '../pipeline/live.js';
+import { liveConfig, liveMetrics, ofEachWorker, openLive } from '../pipeline/live.js';
 import type { Spec } from '../pipeline/spec.js';
 import { positional, text } from '../pipeline/values.js';
 
@@ -13,6 +13,7 @@ const spec = {
   drops: { refused: 'the interface took no more packets, or is down' },
   metrics: liveMetrics,
   containment: { role: 'exit' },
+  workers: ofEachWorker,
 } as const satisfies Spec;
 
 /**

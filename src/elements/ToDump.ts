@@ -17,6 +17,7 @@ const spec = {
   drops: { stopped: 'writing has failed before, so the capture has ended' },
   handlers: { count: { read: 'packets written' } },
   effect: 'records',
+  workers: () => 'a file is written by one worker',
 } as const satisfies Spec;
 
 /** Bytes that are gathered before they are written; there is always room for a whole batch more. */

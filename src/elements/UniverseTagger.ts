@@ -31,6 +31,10 @@ const spec = {
   },
   drops: { full: 'as many universes exist as may, or no number is free for another one' },
   effect: 'universe',
+  workers: ({ key, open, shared }: { readonly key: string; readonly open: Prefixes; readonly shared: number }) =>
+    key === 'source' || shared > 0 || !open.isEmpty
+      ? 'with KEY source, OPEN or SHARED a universe has addresses of other workers'
+      : undefined,
 } as const satisfies Spec;
 
 /** The third words of keys: a flow's number is less. What all of a kind share has no address in its key. */

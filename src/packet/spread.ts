@@ -22,7 +22,8 @@ const OPTIONS = [0x8000, 0x2000, 0x1000];
 const GOLDEN = 0x9e3779b1;
 
 /** Which worker has an address. */
-export const workerOf = (address: number, workers: number): number => (Math.imul(address, GOLDEN) >>> 16) % workers;
+export const workerOf = (address: number, workers: number): number =>
+  ((Math.imul(address, GOLDEN) >>> 16) * workers) >>> 16;
 
 /**
  * The address by which an IPv4 packet is given to a worker: the destination of the packet inside a GRE packet, else its own.

@@ -1,5 +1,6 @@
 import type { Batch } from '../packet/batch.js';
 import type { Packets } from '../packet/packets.js';
+import type { Share } from '../packet/spread.js';
 import type { Clock } from './clock.js';
 import type { EngineEvent } from './events.js';
 import type { Handlers } from './handlers.js';
@@ -18,6 +19,10 @@ export interface Services {
   readonly state: string;
   /** Whether export is stopped; and stops it, where something is not as it should be. */
   readonly killSwitch: ExportStop;
+  /** Which worker this is. What is kept for packets of its share alone needs no thought of others. */
+  readonly share: Share;
+  /** What the elements of a name have in common in all workers (ElementClass.common); undefined if there is one worker. */
+  common(element: string): unknown;
   /** The one instance of a class that the elements of this engine share. */
   shared<T>(of: new (services: Services) => T): T;
   /** Reads and writes what elements show by name. */
@@ -176,5 +181,10 @@ export abstract class Element<S extends Spec> extends AnyElement {
 export interface ElementClass {
   readonly name: string;
   readonly spec: Spec;
+  /**
+   * Makes what the elements of a name have in common in several workers: memory that threads can share.
+   * @param config the values of its keys
+   */
+  common?(config: never, name: string, seed: bigint): unknown;
   new (setup: Setup<never>): AnyElement;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { BATCH } from '../packet/columns.js';
 import { Packets } from '../packet/packets.js';
+import { ALL, type Share } from '../packet/spread.js';
 import type { CheckedGraph } from './check.js';
 import { Clock } from './clock.js';
 import type { AnyElement, Services } from './element.js';
@@ -16,6 +17,9 @@ import { type Counter, type Gauge, type Histogram, Stats } from './stats.js';
 export interface EngineOptions {
   /** Default: drawn at random; in a replay always the same, so that it gives the same result each time. */
   seed?: bigint;
+  /** Which of several workers this is, and what their elements have in common, by name; default: the only one. */
+  share?: Share;
+  common?: ReadonlyMap<string, unknown>;
   /** The folder of what outlives a run; the working folder by default. */
   state?: string;
   /** Default: the wall clock, or the packets' own time if all sources are replayed captures. */
@@ -84,6 +88,8 @@ export class Engine {
       packets: this.packets,
       clock,
       seed: options.seed ?? (replay ? 1n : randomBytes(8).readBigUInt64LE()),
+      share: options.share ?? ALL,
+      common: (element) => options.common?.get(element),
       state: options.state ?? '.',
       killSwitch: options.killSwitch ?? new KillSwitch(),
       shared<T>(of: new (services: Services) => T): T {

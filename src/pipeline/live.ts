@@ -21,6 +21,10 @@ export const liveMetrics = {
   interface_up: { kind: 'gauge', doc: '1 if the interface is there and up' },
 } as const satisfies Record<string, MetricSpec>;
 
+/** Why an element with this configuration cannot be one of several workers'. */
+export const ofEachWorker = ({ method }: { readonly method: Method }): string | undefined =>
+  method === 'RING' ? undefined : `METHOD ${method} cannot leave packets to other workers; RING can`;
+
 /** Seconds between two looks at what the driver has counted. */
 const ROUND = 1;
 
@@ -31,7 +35,7 @@ const ROUND = 1;
 export function openLive(
   element: AnyElement,
   metrics: { kernel_drops: Counter; interface_failures: Counter; interface_up: Gauge },
-  options: Omit<DriverOptions, 'onState' | 'mayOpen'> & { method: Method },
+  options: Omit<DriverOptions, 'onState' | 'mayOpen' | 'share'> & { method: Method },
 ): Driver {
   const { services } = element;
   const tell = (state: DriverState) => {
@@ -42,6 +46,7 @@ export function openLive(
   metrics.interface_up.set(1);
   const driver = new Driver({
     ...options,
+    share: services.share,
     mayOpen: (index) => services.mayOpen(options.interface, index),
     onState: tell,
   });

@@ -56,6 +56,11 @@ export interface Spec {
    * nothing but what it is given, in `push`: while export is stopped the engine gives it nothing.
    */
   readonly containment?: { readonly role: 'farm' | 'exit' } | { readonly role: 'guard'; readonly licenses: string };
+  /**
+   * Whether each of several workers may have one of its own, for the packets of its share of the addresses inside: `each`,
+   * or a function that says why not, if its configuration is against it. Without this, no.
+   */
+  readonly workers?: 'each' | ((config: never) => string | undefined);
   /** What it does to packets that a guard must know of, if anything: most elements pass them on as they came. */
   readonly effect?: Effect;
 }

@@ -26,6 +26,9 @@ export interface ToldEvent {
 /** Definitions that give config/farm.click simulated clones. */
 export const SIMULATED = ['-D', 'BACKEND=simulated', '-D', 'MAP=simulated.map'];
 
+/** Where a gateway runs: a lab, or what has a namespace for it. */
+type Place = { readonly namespaces: Pick<Lab['namespaces'], 'gateway'> };
+
 /** `potemkin run` in the gateway's namespace of a lab, with the control plane outside. */
 export class Gateway {
   readonly ended: Promise<number | string | null>;
@@ -35,7 +38,7 @@ export class Gateway {
   private readonly child: ChildProcess;
 
   /** Starts a gateway and waits until it runs. */
-  static async start(t: Test, lab: Lab, graph: string, ...args: string[]): Promise<Gateway> {
+  static async start(t: Test, lab: Place, graph: string, ...args: string[]): Promise<Gateway> {
     const gateway = new Gateway(t, lab, graph, args);
     const url = await until('the gateway', () => {
       if (gateway.child.exitCode !== null) throw new Error(gateway.text);
@@ -45,7 +48,7 @@ export class Gateway {
     return gateway;
   }
 
-  private constructor(t: Test, lab: Lab, graph: string, args: readonly string[]) {
+  private constructor(t: Test, lab: Place, graph: string, args: readonly string[]) {
     const place = ['--netns', lab.namespaces.gateway, '--listen', '127.0.0.1:0', '--events', 'json'];
     this.child = spawn(...plainly('run', graph, ...place, ...args), {
       stdio: ['ignore', 'inherit', 'pipe'],

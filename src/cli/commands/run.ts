@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runDaemon } from '../../control/daemon.js';
 import { DEFAULT_STALL } from '../../control/dataplane.js';
-import { Failure } from '../../control/failure.js';
 import { parseListen } from '../../control/http.js';
 import { DEFAULT_STATE } from '../../farm/state.js';
+import { MOST_WORKERS } from '../../packet/spread.js';
 import { type Defines, load, takesGraph } from '../load.js';
 
 interface Options {
@@ -18,8 +18,9 @@ interface Options {
   readonly seed?: bigint;
 }
 
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.');
+function workerCount(text: string): number {
+  if (!/^[1-9]\d?$/.test(text) || Number(text) > MOST_WORKERS)
+    throw new InvalidArgumentError(`It takes a whole number from 1 to ${MOST_WORKERS}.`);
   return Number(text);
 }
 
@@ -41,7 +42,12 @@ export function run(): Command {
     .description(
       `Runs a graph. It is checked first; if anything is wrong, nothing is started. The run ends with a signal (TERM or INT: queues are emptied and files closed; a second one ends it at once) or when all sources that can end, such as captures, have ended. The exit status is 1 if an element failed. SIGUSR1 stops export, as potemkin stop-export does; a stop outlives the run.`,
     )
-    .option('--workers <n>', 'threads that handle packets', wholeNumber, 1)
+    .option(
+      '--workers <n>',
+      'threads that handle packets, each those of its share of the addresses inside; a graph with clones has one',
+      workerCount,
+      1,
+    )
     .option('--netns <name>', 'network namespace in which the graph opens its sockets (see ip-netns(8))')
     .addOption(
       new Option(
@@ -75,7 +81,6 @@ Examples:
     )
     .action(async (file: string, options: Options, command: Command) => {
       const { workers, netns, filter, seed, stall, state } = options;
-      if (workers > 1) throw new Failure(`--workers: this version spreads packets over 1 worker, not ${workers}`);
       const listen = parseListen(options.listen);
       const { source } = load(file, options.define);
       process.exitCode = await runDaemon({
@@ -83,6 +88,7 @@ Examples:
         defines: options.define ?? {},
         state,
         stall,
+        workers,
         ...(netns !== undefined && { netns }),
         ...(filter !== undefined && { filter }),
         ...(seed !== undefined && { seed }),

@@ -146,9 +146,10 @@ async function pauses(bench: Bench, pair: Pair): Promise<void> {
   bench.progress(`live/pauses: ${seconds} s`);
   const receiver = await startEngine(pair.right, 'live', []);
   try {
-    const { sent, received, processor, after } = await expose(receiver, pair, FULL, seconds);
+    const { sent, taken, received, processor, after } = await expose(receiver, pair, FULL, seconds);
     const found = after.pauses;
     const figures = {
+      offered: sent / taken,
       lost: ((sent - received) / sent) * 100,
       cpu: processor / received,
       pauses: found.length,

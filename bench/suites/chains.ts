@@ -36,6 +36,7 @@ const ROWS: readonly Row[] = [
 ];
 
 export const CHAIN_NAMES = ROWS.map(({ name }) => name);
+export const CHAIN_GRAPHS = [...new Set(ROWS.map(({ graph }) => graph))];
 
 /** What is written goes to memory, so that no disk is measured. */
 const OUT = `/dev/shm/potemkin-bench-${process.pid}.pcap`;

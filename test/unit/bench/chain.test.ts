@@ -1,6 +1,7 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { readChain, timeChain, timeElements, watchHeap } from '../../../bench/chain.js';
+import { CHAIN_GRAPHS } from '../../../bench/suites/chains.js';
 import { greCapture } from '../../../bench/workload/gre.js';
 
 const PACKETS = 3000;
@@ -9,12 +10,9 @@ const FLOWS = 100;
 const IN = `${t.testdir({})}/in.pcap`;
 writeFileSync(IN, Buffer.concat([...greCapture({ packets: PACKETS, flows: FLOWS })]));
 
-const graphs = readdirSync('bench/graphs')
-  .filter((file) => file.endsWith('.click'))
-  .map((file) => file.replace('.click', ''));
 const defines = (name: string) => ({ IN, OUT: `${t.testdirName}/${name}.pcap`, FLOWS: '10000' });
 
-for (const name of graphs) {
+for (const name of CHAIN_GRAPHS) {
   t.test(`${name} does all of its work`, async (t) => {
     const keeps = ['flows', 'filtered'].includes(name);
     const chain = () => ({

@@ -8,37 +8,6 @@
 
 namespace potemkin {
 
-void CaptureReader::take(const CaptureInterface& interface, Time time, const uint8_t* frame,
-                         uint32_t captured, uint32_t original) {
-  const uint32_t row = nextRow_++;
-  packets_.sec()[row] = static_cast<uint32_t>(time.seconds);
-  packets_.nsec()[row] = static_cast<uint32_t>(time.nanoseconds);
-  const Stripped link = strip(interface.linkType, frame, captured);
-  if (link.fault != Fault::kNone) {
-    faulty_ += judge(packets_, row, link.fault);
-    return;
-  }
-  const uint8_t* packet = frame + link.offset;
-  uint32_t length = captured - link.offset;
-  // What follows the packet is the link's padding. A total length that cannot be is left to whoever verifies
-  // IPv4.
-  const uint32_t total = length >= 4 ? potemkin::get16(packet + 2) : 0;
-  if (total >= 20 && total < length) length = total;
-  if (captured < original && (length < 20 || length < total)) {
-    faulty_ += judge(packets_, row, Fault::kCapturedShort);
-    return;
-  }
-  if (length > kMaxPacket) {
-    faulty_ += judge(packets_, row, Fault::kOversize);
-    return;
-  }
-  // SAFETY: length ≤ kMaxPacket, the bytes of a slot after its headroom; frame has captured ≥ offset + length
-  // bytes, and so many are left of the chunk it lies in.
-  const auto left = static_cast<size_t>(chunk_.data() + chunk_.size() - packet);
-  copyWide(packets_.slot(row) + kHeadroom, packet, length, std::min<size_t>(left, kMaxPacket));
-  packets_.length()[row] = length;
-}
-
 namespace {
 
 constexpr uint32_t kMicroseconds = 0xa1b2c3d4, kNanoseconds = 0xa1b23c4d, kSectionHeader = 0x0a0d0d0a;
@@ -72,15 +41,41 @@ CaptureStatus readFileHeader(CaptureReader& in) {
 }
 
 // Reads one record; kFull stands for "go on".
-CaptureStatus readRecord(CaptureReader& in, const CaptureInterface& interface) {
+CaptureStatus readRecord(CaptureReader& in, const CaptureInterface& interface, bool foreign) {
   if (in.left() < kRecordHeader) return CaptureStatus::kMore;
-  const uint32_t captured = in.get32(8), original = in.get32(12);
+  const uint8_t* const header = in.at();
+  const auto word = [&](size_t offset) {
+    const auto value = load<uint32_t>(header + offset);
+    return foreign ? swapped(value) : value;
+  };
+  const uint32_t captured = word(8), original = word(12);
   if (captured > longestFrame(interface)) return CaptureStatus::kRecordLength;
   if (in.left() - kRecordHeader < captured) return CaptureStatus::kMore;
-  const uint64_t fraction = in.get32(4) * (interface.second == 1'000'000 ? uint64_t{1000} : 1);
-  in.take(interface, {in.get32(0) + fraction / 1'000'000'000, fraction % 1'000'000'000},
-          in.at() + kRecordHeader, captured, original);
+  const uint64_t fraction = word(4) * (interface.second == 1'000'000 ? uint64_t{1000} : 1);
+  in.take(interface, {word(0) + fraction / 1'000'000'000, fraction % 1'000'000'000}, in.at() + kRecordHeader,
+          captured, original);
   in.advance(kRecordHeader + captured);
+  return CaptureStatus::kFull;
+}
+
+// Reads records while there are whole ones, and rows for them.
+CaptureStatus readRecords(CaptureReader& in) {
+  // Copies: for all that the compiler knows, what is written of a packet could change the capture.
+  const CaptureInterface interface = in.capture.interface[0];
+  const bool foreign = in.capture.foreign != 0;
+  while (!in.full()) {
+    const CaptureStatus status = readRecord(in, interface, foreign);
+    if (status != CaptureStatus::kFull) return status;
+  }
+  return CaptureStatus::kFull;
+}
+
+// The same of blocks.
+CaptureStatus readBlocks(CaptureReader& in) {
+  while (!in.full()) {
+    const CaptureStatus status = readBlock(in);
+    if (status != CaptureStatus::kFull) return status;
+  }
   return CaptureStatus::kFull;
 }
 
@@ -96,15 +91,8 @@ void readCapture(Capture& capture, std::span<const uint8_t> chunk, const Packets
   CaptureReader in(capture, chunk, packets, first, most);
   CaptureStatus status = CaptureStatus::kMore;
   if (capture.format == kUnknown) status = readFileHeader(in);
-  if (status == CaptureStatus::kMore && capture.format != kUnknown) {
-    do {
-      if (in.full()) {
-        status = CaptureStatus::kFull;
-        break;
-      }
-      status = capture.format == kPcap ? readRecord(in, capture.interface[0]) : readBlock(in);
-    } while (status == CaptureStatus::kFull);
-  }
+  if (status == CaptureStatus::kMore && capture.format != kUnknown)
+    status = capture.format == kPcap ? readRecords(in) : readBlocks(in);
   capture.status = static_cast<uint32_t>(status);
   in.finish();
 }

@@ -69,9 +69,40 @@ class CaptureReader {
  private:
   std::span<const uint8_t> chunk_;
   size_t used_ = 0;
-  const Packets& packets_;
+  const Packets packets_;
   uint32_t first_, nextRow_, end_;
   uint32_t faulty_ = 0;
 };
+
+inline void CaptureReader::take(const CaptureInterface& interface, Time time, const uint8_t* frame,
+                                uint32_t captured, uint32_t original) {
+  const uint32_t row = nextRow_++;
+  packets_.sec()[row] = static_cast<uint32_t>(time.seconds);
+  packets_.nsec()[row] = static_cast<uint32_t>(time.nanoseconds);
+  const Stripped link = strip(interface.linkType, frame, captured);
+  if (link.fault != Fault::kNone) {
+    faulty_ += judge(packets_, row, link.fault);
+    return;
+  }
+  const uint8_t* packet = frame + link.offset;
+  uint32_t length = captured - link.offset;
+  // What follows the packet is the link's padding. A total length that cannot be is left to whoever verifies
+  // IPv4.
+  const uint32_t total = length >= 4 ? potemkin::get16(packet + 2) : 0;
+  if (total >= 20 && total < length) length = total;
+  if (captured < original && (length < 20 || length < total)) {
+    faulty_ += judge(packets_, row, Fault::kCapturedShort);
+    return;
+  }
+  if (length > kMaxPacket) {
+    faulty_ += judge(packets_, row, Fault::kOversize);
+    return;
+  }
+  // SAFETY: length ≤ kMaxPacket, the bytes of a slot after its headroom; frame has captured ≥ offset + length
+  // bytes, and so many are left of the chunk it lies in.
+  const auto left = static_cast<size_t>(chunk_.data() + chunk_.size() - packet);
+  copyWide(packets_.slot(row) + kHeadroom, packet, length, std::min<size_t>(left, kMaxPacket));
+  packets_.length()[row] = length;
+}
 
 }  // namespace potemkin

@@ -28,7 +28,7 @@ const spec = {
 } as const satisfies Spec;
 
 /** Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. */
-const CHUNK = 64 * 1024;
+const CHUNK = 128 * 1024;
 
 /** Seconds of capture time that one turn spans at most, so that answers come between what was apart. */
 const SPAN = 0.001;
@@ -148,15 +148,15 @@ export class FromDump extends Element<typeof spec> {
   /** Reads on until there are packets, or the end. */
   private read(max: number): void {
     const { batch, reader, packets } = this;
-    while (!this.done && batch.count === 0) {
+    while (batch.count === 0) {
+      // What the last read left, if anything, is no whole record.
+      if (reader.status === 'more' && !this.atEnd) this.fill();
+      if (this.done) return;
       this.from += reader.read(this.buffer.subarray(this.from, this.to), packets, batch, max);
       if (reader.damage !== undefined) this.fail(reader.damage);
-      else if (reader.status === 'more' && batch.count === 0) {
-        if (!this.atEnd) this.fill();
-        else {
-          if (this.from < this.to) this.fail('it ends inside of a record');
-          this.done = true;
-        }
+      else if (reader.status === 'more' && batch.count === 0 && this.atEnd) {
+        if (this.from < this.to) this.fail('it ends inside of a record');
+        this.done = true;
       }
     }
   }

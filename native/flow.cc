@@ -1,5 +1,6 @@
 #include "flow.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "protocol.h"
@@ -7,8 +8,6 @@
 namespace potemkin {
 
 namespace {
-
-constexpr uint32_t kTurnMask = (1u << 12) - 1;
 
 // Words of the table's header that are its user's.
 enum User : size_t { kTurn, kPending, kTcpEstablished, kTcpTransitory, kUdpQuiet, kIcmpQuiet };
@@ -26,41 +25,33 @@ void checkShape(const Table& table, const TableShape& shape) {
 
 }  // namespace
 
-TcpPhase FlowState::phase() const {
-  if (rstOpener || rstOther || (finOpener && finOther)) return TcpPhase::kClosed;
-  if (finOpener || finOther) return TcpPhase::kClosing;
-  return established ? TcpPhase::kOpen : TcpPhase::kOpening;
+// The bit of one of two ends.
+constexpr uint32_t endBit(uint32_t bit, bool ofOpener) {
+  return bit << (ofOpener ? 0 : 1);
 }
 
-void FlowState::see(uint8_t flags, bool fromOpener) {
-  const auto reset = [&](bool is) {
-    if (fromOpener)
-      rstOpener = is;
-    else
-      rstOther = is;
-  };
-  if ((flags & kRst) != 0) return reset(true);
-  if ((flags & kFin) != 0) {
-    if (fromOpener)
-      finOpener = 1;
-    else
-      finOther = 1;
-  }
+inline TcpPhase FlowState::phase() const {
+  const uint32_t fins = word / kFinSent & 3;
+  if (has(kRstSent * 3) || fins == 3) return TcpPhase::kClosed;
+  if (fins != 0) return TcpPhase::kClosing;
+  return has(kEstablished) ? TcpPhase::kOpen : TcpPhase::kOpening;
+}
+
+inline void FlowState::see(uint8_t flags, bool fromOpener) {
+  if ((flags & kRst) != 0) return set(endBit(kRstSent, fromOpener));
+  if ((flags & kFin) != 0) set(endBit(kFinSent, fromOpener));
   if ((flags & kSyn) != 0) {
-    if (!fromOpener) answered = 1;
+    if (!fromOpener) set(kAnswered);
   } else if ((flags & kAck) != 0) {
-    reset(false);
-    if (fromOpener && answered) established = 1;
+    set(endBit(kRstSent, fromOpener), false);
+    if (fromOpener && has(kAnswered)) set(kEstablished);
   }
 }
 
-bool FlowState::seeData(uint32_t bytes, bool fromOpener) {
-  if (bytes == 0 || (fromOpener ? dataOpener : dataOther) != 0) return false;
-  if (bytes < kFirstData) return true;
-  if (fromOpener)
-    dataOpener = 1;
-  else
-    dataOther = 1;
+inline bool FlowState::seeData(uint32_t bytes, bool fromOpener) {
+  const uint32_t sent = endBit(kData, fromOpener);
+  if (bytes == 0 || has(sent)) return false;
+  if (bytes >= kFirstData) set(sent);
   return true;
 }
 
@@ -77,33 +68,37 @@ Flows::Flows(Table& flows, Table& fragments)
   checkShape(flows, shape(1));
   checkShape(fragments, fragmentShape(1));
   const uint32_t* user = flows.header().user;
-  turn_ = user[kTurn] & kTurnMask;
+  turn_ = user[kTurn] & FlowState::kTurnMask;
   timeouts_ = {user[kTcpEstablished], user[kTcpTransitory], user[kUdpQuiet], user[kIcmpQuiet]};
+  shortest_ = std::min({timeouts_.tcpEstablished, timeouts_.tcpTransitory, timeouts_.udp, timeouts_.icmp});
 }
 
-bool Flows::expired(uint32_t slot, uint32_t now) const {
-  const FlowState held = state(slot);
-  if (held.turn == turn_) return false;
+inline bool Flows::expired(uint32_t slot, uint32_t now) const {
+  // So it is with nearly all that are looked up, and then it does not matter of what kind they are.
+  if (!table_.older(slot, now, shortest_)) return false;
+  const FlowEntry entry = at(slot);
+  const FlowState held = entry.state();
+  if (held.turn() == turn_) return false;
   uint32_t timeout = timeouts_.icmp;
-  if (proto(slot) == kUdp) timeout = timeouts_.udp;
-  if (proto(slot) == kTcp)
+  if (entry.proto() == kUdp) timeout = timeouts_.udp;
+  if (entry.proto() == kTcp)
     timeout = held.phase() == TcpPhase::kOpen ? timeouts_.tcpEstablished : timeouts_.tcpTransitory;
   return table_.older(slot, now, timeout);
 }
 
-bool Flows::leaves(uint32_t slot, uint32_t now) {
+inline bool Flows::leaves(uint32_t slot, uint32_t now) {
   if (!expired(slot, now)) return false;
-  if (state(slot).pending) --pending_;
+  if (at(slot).state().has(FlowState::kPending)) --pending_;
   return true;
 }
 
 void Flows::remove(uint32_t slot) {
-  if (state(slot).pending) --pending_;
+  if (at(slot).state().has(FlowState::kPending)) --pending_;
   table_.remove(slot);
 }
 
-int32_t Flows::find(const FlowKey& key, uint64_t hash, uint32_t now) {
-  const int32_t slot = table_.find<kFlowKeyWords>(key.data(), hash);
+inline int32_t Flows::find(const FlowKey& key, uint64_t hash, int32_t likely, uint32_t now) {
+  const int32_t slot = table_.find<kFlowKeyWords>(key.data(), hash, likely);
   if (slot == Table::kNone || !leaves(static_cast<uint32_t>(slot), now)) return slot;
   table_.remove(static_cast<uint32_t>(slot));
   ++table_.header().expired;
@@ -112,13 +107,14 @@ int32_t Flows::find(const FlowKey& key, uint64_t hash, uint32_t now) {
 
 // Whether a flow gives way in a full table: it has been quiet for a moment, and is no open connection.
 bool Flows::yields(uint32_t slot, uint32_t now) const {
-  const FlowState held = state(slot);
-  const bool open = proto(slot) == kTcp && held.phase() == TcpPhase::kOpen;
-  return !open && !held.pending && held.turn != turn_ && table_.older(slot, now, kSpared);
+  const FlowEntry entry = at(slot);
+  const FlowState held = entry.state();
+  const bool open = entry.proto() == kTcp && held.phase() == TcpPhase::kOpen;
+  return !open && !held.has(FlowState::kPending) && held.turn() != turn_ && table_.older(slot, now, kSpared);
 }
 
 int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now, From from) {
-  table_.reclaim(hash, [&](uint32_t slot) { return leaves(slot, now) || yields(slot, now); });
+  table_.reclaim([&](uint32_t slot) { return leaves(slot, now) || yields(slot, now); });
   const uint32_t capacity = table_.header().capacity, reserve = from == From::kInside ? capacity / 4 : 0;
   const bool room = table_.header().live < capacity - reserve;
   const int32_t slot = room ? table_.insert(key.data(), hash) : Table::kNone;
@@ -126,37 +122,34 @@ int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now, From from
   return slot;
 }
 
-// Makes an entry a flow that this packet opens.
-void Flows::pend(uint32_t slot, From from, bool fromHigh, uint32_t inUniverse, uint32_t now) {
-  if (!state(slot).pending) ++pending_;
-  FlowState fresh{};
-  fresh.pending = 1;
-  fresh.turn = turn_ & kTurnMask;
-  fresh.fromOutside = from == From::kOutside;
-  fresh.openerHigh = fromHigh;
-  store(slot, fresh);
-  universe(slot) = inUniverse;
-  decision(slot) = 0;
-  opened(slot) = table_.seen(slot) = now;
+// Makes an entry a flow that this packet opens. Its state is the caller's to store.
+inline FlowState Flows::pend(FlowEntry entry, From from, bool fromHigh, uint32_t inUniverse, uint32_t now) {
+  if (!entry.state().has(FlowState::kPending)) ++pending_;
+  FlowState fresh{FlowState::kPending};
+  fresh.setTurn(turn_);
+  fresh.set(FlowState::kFromOutside, from == From::kOutside);
+  fresh.set(FlowState::kOpenerHigh, fromHigh);
+  entry.universe() = inUniverse;
+  entry.decision() = 0;
+  entry.opened() = entry.seen() = now;
+  return fresh;
 }
 
 // Whether a clone calls its caller on the caller's own port. That is no answer: the caller's address may have
 // been forged, and its owner would see somebody connect who was never contacted.
-bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& subject, uint32_t slot) const {
-  const FlowState held = state(slot);
+bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& subject,
+                         FlowEntry entry) const {
+  const FlowState held = entry.state();
   const bool reopens = subject.opens && held.phase() >= TcpPhase::kClosing;
-  return held.fromOutside && proto(slot) == kTcp && !subject.error && !reopens &&
+  return held.has(FlowState::kFromOutside) && entry.proto() == kTcp && !subject.error && !reopens &&
          (packets.tcpFlags()[row] & (kSyn | kAck)) == kSyn;
 }
 
 template <Flows::From from>
-Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe) {
+inline Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe,
+                              Found& found) {
   const Subject& subject = probe.subject;
-  packets.flow()[row] = 0;
-  packets.flowState()[row] = 0;
-  packets.verdict()[row] = 0;
-  packets.decision()[row] = packets.age()[row] = 0;
-  const uint32_t inUniverse = from == From::kInside ? packets.universe()[row] : 0;
+  const uint32_t inUniverse = from == From::kInside ? probe.space : 0;
   if (!subject.some) return Disposition::kStray;
   if constexpr (from == From::kInside) {
     // Without a universe a packet from inside has no key space of its own.
@@ -165,67 +158,61 @@ Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const
     if (subject.key[subject.fromHigh ? kHigh : kLow] != packets.src()[row]) return Disposition::kStray;
   }
 
-  uint8_t bits = subject.error ? kFlowError : 0;
+  uint32_t bits = subject.error ? kFlowError : 0;
   FlowKey key = subject.key;
   uint64_t hash = probe.hashes[0];
-  int32_t found = find(key, hash, now);
+  int32_t place = find(key, hash, probe.likely[0], now);
+  const auto entryOf = [this](int32_t place) { return at(static_cast<uint32_t>(place)); };
   // In key space 0 one end is outside and one a clone; who sends as the wrong one does not take part in the
   // flow.
-  const bool takesPart = found != Table::kNone && (state(static_cast<uint32_t>(found)).outsideIsHigh() ==
+  const bool takesPart = place != Table::kNone && (entryOf(place).state().outsideIsHigh() ==
                                                    subject.fromHigh) == (from == From::kOutside);
   if constexpr (from == From::kOutside) {
-    if (found != Table::kNone && !takesPart) return Disposition::kStray;
-  } else if (!takesPart || universe(static_cast<uint32_t>(found)) != inUniverse ||
-             connectsBack(packets, row, subject, static_cast<uint32_t>(found))) {
-    if (found != Table::kNone) bits |= kFlowCollides;
+    if (place != Table::kNone && !takesPart) return Disposition::kStray;
+  } else if (!takesPart || entryOf(place).universe() != inUniverse ||
+             connectsBack(packets, row, subject, entryOf(place))) {
+    if (place != Table::kNone) bits |= kFlowCollides;
     key[kSpace] = inUniverse;
     hash = probe.hashes[1];
-    found = find(key, hash, now);
+    place = find(key, hash, probe.likely[1], now);
   }
 
-  const auto report = [&](uint32_t slot) {
-    FlowState held = state(slot);
-    if (held.fromOutside) bits |= kFlowFromOutside;
-    if (subject.fromHigh != held.openerHigh) bits |= kFlowReply;
-    if (!subject.error && held.seeData(dataOf(packets, row), subject.fromHigh == held.openerHigh)) {
-      bits |= kFlowData;
-      store(slot, held);
-    }
-    packets.flow()[row] = slot + 1;
-    packets.flowState()[row] = bits;
-    return Disposition::kNew;
-  };
-  if (found == Table::kNone) {
+  const bool isNew = place == Table::kNone;
+  if (isNew) {
     if (!subject.opens) return Disposition::kStray;
-    found = insert(key, hash, now, from);
-    if (found == Table::kNone) return Disposition::kFull;
-    pend(static_cast<uint32_t>(found), from, subject.fromHigh, inUniverse, now);
-    return report(static_cast<uint32_t>(found));
+    place = insert(key, hash, now, from);
+    if (place == Table::kNone) return Disposition::kFull;
   }
-
-  const auto slot = static_cast<uint32_t>(found);
-  FlowState held = state(slot);
-  if (held.pending) {
-    // Nobody has decided about the flow yet, so only those may be in it who opened it.
-    if (subject.error || held.fromOutside != (from == From::kOutside)) return Disposition::kStray;
-  } else if (subject.opens && key[kProto] == kTcp && held.phase() >= TcpPhase::kClosing) {
-    pend(slot, from, subject.fromHigh, inUniverse, now);
-    return report(slot);
+  const FlowEntry entry = entryOf(place);
+  FlowState held = entry.state();
+  const bool isTcp = key[kProto] == kTcp, wasPending = held.has(FlowState::kPending);
+  if (isNew || (!wasPending && subject.opens && isTcp && held.phase() >= TcpPhase::kClosing)) {
+    held = pend(entry, from, subject.fromHigh, inUniverse, now);
+  } else {
+    // Nobody has decided about a pending flow yet, so only those may be in it who opened it.
+    if (wasPending && (subject.error || held.has(FlowState::kFromOutside) != (from == From::kOutside)))
+      return Disposition::kStray;
+    held.setTurn(turn_);
+    held.set(FlowState::kKeep, false);
+    if (!subject.error) {
+      if (isTcp) held.see(packets.tcpFlags()[row], subject.fromHigh == held.has(FlowState::kOpenerHigh));
+      entry.seen() = now;
+    }
   }
-  held.turn = turn_ & kTurnMask;
-  held.keep = 0;
-  if (!subject.error) {
-    if (key[kProto] == kTcp) held.see(packets.tcpFlags()[row], subject.fromHigh == held.openerHigh);
-    table_.seen(slot) = now;
-  }
-  store(slot, held);
-  if (held.pending) return report(slot);
-  bits |= kFlowKnown;
-  report(slot);
-  packets.verdict()[row] = static_cast<uint8_t>(held.verdict);
-  packets.decision()[row] = decision(slot);
-  packets.age()[row] = now - opened(slot);
-  packets.universe()[row] = universe(slot);
+  const bool fromOpener = subject.fromHigh == held.has(FlowState::kOpenerHigh);
+  const bool pending = held.has(FlowState::kPending);
+  if (held.has(FlowState::kFromOutside)) bits |= kFlowFromOutside;
+  if (!fromOpener) bits |= kFlowReply;
+  if (!subject.error && held.seeData(dataOf(packets, row), fromOpener)) bits |= kFlowData;
+  if (!pending) bits |= kFlowKnown;
+  entry.store(held);
+  found.flow = static_cast<uint32_t>(place) + 1;
+  found.state = static_cast<uint8_t>(bits);
+  if (pending) return Disposition::kNew;
+  found.verdict = static_cast<uint8_t>(held.verdict());
+  found.decision = entry.decision();
+  found.age = now - entry.opened();
+  packets.universe()[row] = entry.universe();
   return Disposition::kKnown;
 }
 
@@ -233,7 +220,6 @@ template <Flows::From from>
 void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uint32_t now,
                      Disposition* result) {
   Probe probes[kStaged];
-  const auto space = [&](uint32_t row) { return from == From::kInside ? packets.universe()[row] : 0; };
   const auto hash = [&](Probe& probe) {
     probe.hashes[0] = table_.hash<kFlowKeyWords>(probe.subject.key.data());
     table_.prefetch(probe.hashes[0]);
@@ -244,35 +230,40 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
       table_.prefetch(probe.hashes[1]);
     }
   };
+  const auto expect = [&](Probe& probe) {
+    probe.likely[0] = table_.likely(probe.hashes[0]);
+    if constexpr (from == From::kInside) probe.likely[1] = table_.likely(probe.hashes[1]);
+  };
   staged(
       static_cast<uint32_t>(rows.size()),
       [&](uint32_t i) {
         Probe& probe = probes[i % kStaged];
-        probe.space = space(rows[i]);
+        probe.space = from == From::kInside ? packets.universe()[rows[i]] : 0;
         // What later fragments are about is known once the rows before them are done.
         if (packets.fragment()[rows[i]] > 1) return;
         probe.subject = subjectOfRow(packets, rows[i]);
         hash(probe);
       },
       [&](uint32_t i) {
-        const Probe& probe = probes[i % kStaged];
-        if (packets.fragment()[rows[i]] > 1) return;
-        if constexpr (from == From::kInside) table_.prefetchEntry(probe.hashes[0]);
-        const uint64_t last = probe.hashes[from == From::kInside ? 1 : 0];
-        if (probe.subject.opens)
-          table_.prefetchPlace(last);
-        else
-          table_.prefetchEntry(last);
+        if (packets.fragment()[rows[i]] <= 1) expect(probes[i % kStaged]);
       },
       [&](uint32_t i) {
         const uint16_t row = rows[i];
+        const uint8_t fragment = packets.fragment()[row];
         Probe& probe = probes[i % kStaged];
-        if (packets.fragment()[row] > 1) {
+        if (fragment > 1) {
           probe.subject = subjectOfFragment(packets, row, probe.space, now);
           hash(probe);
+          expect(probe);
         }
-        result[i] = one<from>(packets, row, now, probe);
-        if (packets.fragment()[row] == 1 && packets.flow()[row] != 0 && !probe.subject.error)
+        Found found{};
+        result[i] = one<from>(packets, row, now, probe, found);
+        packets.flow()[row] = found.flow;
+        packets.flowState()[row] = found.state;
+        packets.verdict()[row] = found.verdict;
+        packets.decision()[row] = found.decision;
+        packets.age()[row] = found.age;
+        if (fragment == 1 && found.flow != 0 && !probe.subject.error)
           rememberFragment(packets, row, probe.space, now);
       });
 }
@@ -288,7 +279,7 @@ void Flows::inside(const Packets& packets, std::span<const uint16_t> rows, uint3
 }
 
 void Flows::nextTurn() {
-  table_.header().user[kTurn] = (turn_ + 1) & kTurnMask;
+  table_.header().user[kTurn] = (turn_ + 1) & FlowState::kTurnMask;
 }
 
 uint32_t Flows::sweep(uint32_t now, uint32_t budget) {
@@ -297,14 +288,15 @@ uint32_t Flows::sweep(uint32_t now, uint32_t budget) {
 
 FlowCounts Flows::count() const {
   FlowCounts counts{};
-  for (uint32_t slot = 0; slot < table_.slots(); ++slot) {
+  for (uint32_t slot = 0; slot < table_.used(); ++slot) {
     if (!table_.holds(slot)) continue;
-    const FlowState held = state(slot);
-    if (held.pending) {
+    const FlowEntry entry = at(slot);
+    const FlowState held = entry.state();
+    if (held.has(FlowState::kPending)) {
       ++counts.pending;
-    } else if (proto(slot) == kUdp) {
+    } else if (entry.proto() == kUdp) {
       ++counts.udp;
-    } else if (proto(slot) != kTcp) {
+    } else if (entry.proto() != kTcp) {
       ++counts.icmp;
     } else {
       uint32_t* const phases[] = {&counts.tcpOpening, &counts.tcpOpen, &counts.tcpClosing, &counts.tcpClosed};

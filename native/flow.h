@@ -9,7 +9,6 @@
 // settle(), so no slot changes its owner within a turn.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -31,32 +30,59 @@ struct FlowCounts {
 
 enum class TcpPhase { kOpening, kOpen, kClosing, kClosed };
 
-// Words of an entry's value: its universe, its state, what policy decided about it, and when it was opened.
-inline constexpr uint32_t kValueWords = 4;
-
-// The second of them.
+// What an entry says about its flow, in one word.
 struct FlowState {
-  uint32_t verdict : 8;
-  uint32_t turn : 12;  // in which it was last referred to
-  uint32_t pending : 1;
-  uint32_t keep : 1;  // used within settle()
-  uint32_t fromOutside : 1;
-  uint32_t openerHigh : 1;                 // the opener is the high end of the key
-  uint32_t dataOpener : 1, dataOther : 1;  // whether that end has sent its first data
+  // The verdict is in the low byte; above it the turn in which the flow was last referred to, of 12 bits.
+  static constexpr uint32_t kTurnShift = 8, kTurnMask = (1u << 12) - 1;
+  static constexpr uint32_t kPending = 1u << 20;
+  static constexpr uint32_t kKeep = 1u << 21;  // used within settle()
+  static constexpr uint32_t kFromOutside = 1u << 22;
+  static constexpr uint32_t kOpenerHigh = 1u << 23;  // the opener is the high end of the key
+  // Of two ends the opener has this bit and the other one the next: whether it has sent its first data.
+  static constexpr uint32_t kData = 1u << 24;
   // TCP. Sequence numbers are not tracked: a RST counts until the end it came from goes on with the
   // connection, so a forged one shortens the flow's timeout but does not cut it.
-  uint32_t answered : 1, established : 1;
-  uint32_t finOpener : 1, finOther : 1;
-  uint32_t rstOpener : 1, rstOther : 1;
+  static constexpr uint32_t kAnswered = 1u << 26, kEstablished = 1u << 27;
+  static constexpr uint32_t kFinSent = 1u << 28, kRstSent = 1u << 30;  // two of each, as of kData
+
+  uint32_t word;
+
+  bool has(uint32_t bit) const { return (word & bit) != 0; }
+  void set(uint32_t bit, bool on = true) { word = on ? word | bit : word & ~bit; }
+  uint32_t verdict() const { return word & 0xff; }
+  void setVerdict(uint32_t verdict) { word = (word & ~0xffu) | (verdict & 0xff); }
+  uint32_t turn() const { return word >> kTurnShift & kTurnMask; }
+  void setTurn(uint32_t turn) { word = (word & ~(kTurnMask << kTurnShift)) | turn << kTurnShift; }
 
   TcpPhase phase() const;
   void see(uint8_t tcpFlags, bool fromOpener);
   // Whether so many bytes of an end are its first data, or come before it.
   bool seeData(uint32_t bytes, bool fromOpener);
   // The end that is not a clone, of a flow in key space 0.
-  bool outsideIsHigh() const { return fromOutside == openerHigh; }
+  bool outsideIsHigh() const { return has(kFromOutside) == has(kOpenerHigh); }
 };
-static_assert(sizeof(FlowState) == 4);
+
+inline constexpr uint32_t kValueWords = 4;
+
+// An entry of the flow table. The decision is export policy's own word, which nothing here interprets.
+class FlowEntry {
+ public:
+  explicit FlowEntry(uint32_t* words) : words_(words) {}
+  uint32_t proto() const { return words_[kProto]; }
+  uint32_t space() const { return words_[kSpace]; }
+  uint32_t& seen() const { return words_[kFlowKeyWords]; }
+  uint32_t& universe() const { return words_[kFlowKeyWords + 1]; }
+  FlowState state() const { return {words_[kFlowKeyWords + 2]}; }
+  void store(FlowState state) const { words_[kFlowKeyWords + 2] = state.word; }
+  uint32_t& decision() const { return words_[kFlowKeyWords + 3]; }
+  uint32_t& opened() const { return words_[kFlowKeyWords + 4]; }
+  FlowKey key() const {
+    return {words_[kLow], words_[kHigh], words_[kPorts], words_[kProto], words_[kSpace]};
+  }
+
+ private:
+  uint32_t* words_;
+};
 
 // Borrows the two tables for the length of a call.
 class Flows {
@@ -90,40 +116,37 @@ class Flows {
     Subject subject;
     uint32_t space;
     uint64_t hashes[2];
+    int32_t likely[2];
+  };
+  // What is found out about a row: what its columns become.
+  struct Found {
+    uint32_t flow, decision, age;
+    uint8_t state, verdict;
   };
 
-  FlowState state(uint32_t slot) const { return std::bit_cast<FlowState>(table_.value(slot)[1]); }
-  void store(uint32_t slot, FlowState state) { table_.value(slot)[1] = std::bit_cast<uint32_t>(state); }
-  uint32_t& universe(uint32_t slot) { return table_.value(slot)[0]; }
-  // Export policy's own word about the flow, which nothing here interprets.
-  uint32_t& decision(uint32_t slot) { return table_.value(slot)[2]; }
-  uint32_t& opened(uint32_t slot) { return table_.value(slot)[3]; }
-  uint32_t space(uint32_t slot) const { return table_.entry(slot)[kSpace]; }
-  uint32_t proto(uint32_t slot) const { return table_.entry(slot)[kProto]; }
+  FlowEntry at(uint32_t slot) const { return FlowEntry(table_.entry(slot)); }
 
   template <From from>
   void classify(const Packets& packets, std::span<const uint16_t> rows, uint32_t now, Disposition* result);
   template <From from>
-  Disposition one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe);
+  Disposition one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe, Found& found);
 
   bool expired(uint32_t slot, uint32_t now) const;
   // For Table: whether an entry has expired, and then takes it out of the count of pending ones.
   bool leaves(uint32_t slot, uint32_t now);
   void remove(uint32_t slot);
-  int32_t find(const FlowKey& key, uint64_t hash, uint32_t now);
+  int32_t find(const FlowKey& key, uint64_t hash, int32_t likely, uint32_t now);
   bool yields(uint32_t slot, uint32_t now) const;
   // Clones get no more than three quarters of the table, so that the outside can always open a flow.
   int32_t insert(const FlowKey& key, uint64_t hash, uint32_t now, From from);
-  bool connectsBack(const Packets& packets, uint32_t row, const Subject& subject, uint32_t slot) const;
-  void pend(uint32_t slot, From from, bool fromHigh, uint32_t inUniverse, uint32_t now);
+  bool connectsBack(const Packets& packets, uint32_t row, const Subject& subject, FlowEntry entry) const;
+  FlowState pend(FlowEntry entry, From from, bool fromHigh, uint32_t inUniverse, uint32_t now);
 
   Subject subjectOfFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);
   void rememberFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);
 
-  bool referred(uint32_t slot) const {
-    return slot < table_.slots() && table_.holds(slot) && state(slot).turn == turn_;
-  }
-  bool keep(const Packets& packets, uint32_t row, uint32_t slot);
+  bool referred(uint32_t slot) const { return table_.holds(slot) && at(slot).state().turn() == turn_; }
+  bool keep(const Packets& packets, uint32_t row, FlowEntry entry);
   bool move(uint32_t slot);
   void nextTurn();
 
@@ -132,6 +155,7 @@ class Flows {
   uint32_t turn_;
   uint32_t& pending_;
   FlowTimeouts timeouts_;
+  uint32_t shortest_;  // of these
 };
 
 }  // namespace potemkin

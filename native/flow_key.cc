@@ -2,14 +2,12 @@
 
 #include <span>
 
-#include "protocol.h"
 #include "wire.h"
 
 namespace potemkin {
 
 namespace {
 
-constexpr uint16_t kEchoReply = 0, kEchoRequest = 8;
 constexpr uint32_t kIpHeader = 20, kIcmpHeader = 8, kQuoted = 8;
 
 // The packet that an ICMP error quotes: an IPv4 header and at least 8 bytes (RFC 792), which is as far as the
@@ -32,41 +30,12 @@ bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
 
 }  // namespace
 
-Subject subjectOf(const Tuple& tuple) {
-  Subject subject{};
-  FlowKey& key = subject.key;
-  key[kProto] = tuple.proto;
-  if (tuple.proto == kTcp || tuple.proto == kUdp) {
-    subject.some = true;
-    subject.fromHigh = tuple.src != tuple.dst ? tuple.src > tuple.dst : tuple.sport > tuple.dport;
-    key[kPorts] = subject.fromHigh ? uint32_t{tuple.dport} << 16 | tuple.sport
-                                   : uint32_t{tuple.sport} << 16 | tuple.dport;
-  } else if (tuple.proto == kIcmp) {
-    const uint16_t type = tuple.sport >> 8;
-    subject.some = type == kEchoRequest || type == kEchoReply;
-    subject.fromHigh = type == kEchoReply;
-    key[kPorts] = tuple.dport;
-  }
-  key[kLow] = subject.fromHigh ? tuple.dst : tuple.src;
-  key[kHigh] = subject.fromHigh ? tuple.src : tuple.dst;
-  return subject;
-}
-
-Subject subjectOfRow(const Packets& packets, uint32_t row) {
-  const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
-                    packets.proto()[row]};
-  if (tuple.proto == kIcmp && isIcmpError(static_cast<uint8_t>(tuple.sport >> 8))) {
-    Tuple quoted;
-    if (!quotedBy(bytesOf(packets, row), packets.ipHeader()[row], quoted) || quoted.src != tuple.dst)
-      return {};
-    Subject subject = subjectOf(quoted);
-    subject.fromHigh = !subject.fromHigh;
-    subject.error = true;
-    return subject;
-  }
-  Subject subject = subjectOf(tuple);
-  subject.opens = tuple.proto == kUdp || (tuple.proto == kIcmp && tuple.sport >> 8 == kEchoRequest) ||
-                  (tuple.proto == kTcp && (packets.tcpFlags()[row] & (kSyn | kAck | kRst | kFin)) == kSyn);
+Subject subjectOfError(const Packets& packets, uint32_t row, uint32_t dst) {
+  Tuple quoted;
+  if (!quotedBy(bytesOf(packets, row), packets.ipHeader()[row], quoted) || quoted.src != dst) return {};
+  Subject subject = subjectOf(quoted);
+  subject.fromHigh = !subject.fromHigh;
+  subject.error = true;
   return subject;
 }
 

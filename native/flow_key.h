@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "columns.h"
+#include "protocol.h"
 
 namespace potemkin {
 
@@ -37,13 +38,46 @@ struct Tuple {
   uint8_t proto;
 };
 
+inline constexpr uint32_t kEchoReply = 0, kEchoRequest = 8;
+
+// The subject of an ICMP error that came to an address.
+Subject subjectOfError(const Packets& packets, uint32_t row, uint32_t dst);
+
 // The flow of a tuple, in key space 0: TCP, UDP, and ICMP echo have one.
-Subject subjectOf(const Tuple& tuple);
+inline Subject subjectOf(const Tuple& tuple) {
+  const bool echo = tuple.proto == kIcmp;
+  const uint32_t type = tuple.sport >> 8;
+  Subject subject{};
+  subject.some =
+      tuple.proto == kTcp || tuple.proto == kUdp || (echo && (type == kEchoRequest || type == kEchoReply));
+  // One comparison of both, because nobody can foretell how it ends: a branch for each would be a gamble.
+  const uint64_t from = uint64_t{tuple.src} << 16 | tuple.sport, to = uint64_t{tuple.dst} << 16 | tuple.dport;
+  subject.fromHigh = echo ? type == kEchoReply : from > to;
+  const uint64_t swap = (from ^ to) & -uint64_t{subject.fromHigh};
+  const uint64_t low = from ^ swap, high = to ^ swap;
+  subject.key[kLow] = static_cast<uint32_t>(low >> 16);
+  subject.key[kHigh] = static_cast<uint32_t>(high >> 16);
+  const uint32_t ports = static_cast<uint32_t>(low & 0xffff) << 16 | static_cast<uint32_t>(high & 0xffff);
+  subject.key[kPorts] = echo ? tuple.dport : ports;
+  subject.key[kProto] = tuple.proto;
+  return subject;
+}
 
 // The subject of a row that is no later fragment: its parse columns are trusted to be in range, no byte is.
 // ICMP errors (destination unreachable, source quench, redirect, time exceeded, parameter problem: RFC 792)
 // are about the packet they quote, if they are addressed to its sender.
-Subject subjectOfRow(const Packets& packets, uint32_t row);
+inline Subject subjectOfRow(const Packets& packets, uint32_t row) {
+  const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
+                    packets.proto()[row]};
+  const uint32_t type = tuple.sport >> 8;
+  if (tuple.proto == kIcmp && isIcmpError(static_cast<uint8_t>(type)))
+    return subjectOfError(packets, row, tuple.dst);
+  Subject subject = subjectOf(tuple);
+  const bool asks = tuple.proto == kIcmp && type == kEchoRequest;
+  const bool begins = (packets.tcpFlags()[row] & (kSyn | kAck | kRst | kFin)) == kSyn;
+  subject.opens = (tuple.proto == kUdp) | asks | ((tuple.proto == kTcp) & begins);
+  return subject;
+}
 
 // The identification field of a row's IPv4 header; false if the row has no header.
 bool identification(const Packets& packets, uint32_t row, uint16_t& id);

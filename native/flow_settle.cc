@@ -14,58 +14,60 @@ bool cameFromInside(uint8_t flowState, uint32_t space) {
 
 // Marks a flow as kept if this row says so, and stores what the row says about it. False if more may have to
 // be done about the flow.
-bool Flows::keep(const Packets& packets, uint32_t row, uint32_t slot) {
-  FlowState held = state(slot);
+inline bool Flows::keep(const Packets& packets, uint32_t row, FlowEntry entry) {
+  FlowState held = entry.state();
   const uint8_t bits = packets.flowState()[row], verdict = packets.verdict()[row];
-  const bool inside = cameFromInside(bits, space(slot));
+  const bool inside = cameFromInside(bits, entry.space());
   if (packets.clone()[row] == 0 && !(inside && verdict != 0)) return false;
   const uint32_t claimed = packets.universe()[row];
   // It stays pending until all rows were heard: who was known before it was opened has no say about it, and
   // what a clone opened is in that clone's universe.
-  const bool first = held.pending && !held.keep;
-  if (held.pending && (bits & kFlowKnown) != 0) return false;
-  if (first && held.fromOutside) universe(slot) = claimed;
-  if (claimed != universe(slot)) return false;
-  if (first || (inside && (!held.pending || held.verdict == 0))) {
-    held.verdict = verdict;
-    decision(slot) = packets.decision()[row];
+  const bool pending = held.has(FlowState::kPending), fromOutside = held.has(FlowState::kFromOutside);
+  const bool first = pending && !held.has(FlowState::kKeep);
+  if (pending && (bits & kFlowKnown) != 0) return false;
+  if (first && fromOutside) entry.universe() = claimed;
+  if (claimed != entry.universe()) return false;
+  if (first || (inside && (!pending || held.verdict() == 0))) {
+    held.setVerdict(verdict);
+    entry.decision() = packets.decision()[row];
   }
-  held.keep = 1;
-  store(slot, held);
-  return held.fromOutside && !held.pending;
+  held.set(FlowState::kKeep);
+  entry.store(held);
+  return fromOutside && !pending;
 }
 
 // Moves a kept flow that a clone opened to the key space that its verdict calls for. The old entry stays for
 // now, without its mark. False if the flow had to stay where it is, undecided.
 bool Flows::move(uint32_t slot) {
-  FlowState held = state(slot);
-  const bool forwarded = held.verdict == static_cast<uint32_t>(Verdict::kForward);
-  const uint32_t wanted = forwarded ? 0 : universe(slot);
-  if (!held.keep || held.fromOutside || space(slot) == wanted) return true;
-  FlowKey key;
-  for (size_t i = 0; i < key.size(); ++i) key[i] = table_.entry(slot)[i];
+  const FlowEntry entry = at(slot);
+  FlowState held = entry.state();
+  const bool forwarded = held.verdict() == static_cast<uint32_t>(Verdict::kForward);
+  const uint32_t wanted = forwarded ? 0 : entry.universe();
+  if (!held.has(FlowState::kKeep) || held.has(FlowState::kFromOutside) || entry.space() == wanted)
+    return true;
+  FlowKey key = entry.key();
   key[kSpace] = wanted;
   const uint64_t hash = table_.hash<kFlowKeyWords>(key.data());
   const bool taken = table_.find<kFlowKeyWords>(key.data(), hash) != Table::kNone;
   // Capacity is not in the way, because the old entry goes before the turn ends.
   const int32_t moved = taken ? Table::kNone : table_.insert(key.data(), hash);
   if (moved == Table::kNone && forwarded) {
-    held.verdict = static_cast<uint32_t>(Verdict::kUndecided);
-    store(slot, held);
+    held.setVerdict(static_cast<uint32_t>(Verdict::kUndecided));
+    entry.store(held);
     return false;
   }
   if (moved != Table::kNone) {
-    const auto to = static_cast<uint32_t>(moved);
-    universe(to) = universe(slot);
-    decision(to) = decision(slot);
-    opened(to) = opened(slot);
-    table_.seen(to) = table_.seen(slot);
+    const FlowEntry to = at(static_cast<uint32_t>(moved));
+    to.universe() = entry.universe();
+    to.decision() = entry.decision();
+    to.opened() = entry.opened();
+    to.seen() = entry.seen();
     FlowState copy = held;
-    copy.keep = copy.pending = 0;
-    store(to, copy);
+    copy.set(FlowState::kKeep | FlowState::kPending, false);
+    to.store(copy);
   }
-  held.keep = 0;
-  store(slot, held);
+  held.set(FlowState::kKeep, false);
+  entry.store(held);
   return true;
 }
 
@@ -80,18 +82,19 @@ uint32_t Flows::settle(const Packets& packets, std::span<const uint16_t> rows) {
   };
   uint32_t collisions = 0;
   bool done = true;
-  each([&](uint32_t row, uint32_t slot) { done &= keep(packets, row, slot); });
+  each([&](uint32_t row, uint32_t slot) { done &= keep(packets, row, at(slot)); });
   nextTurn();
   // Most turns bring nothing but packets that clones take of flows that are known.
   if (done) return 0;
   each([&](uint32_t, uint32_t slot) { collisions += !move(slot); });
   // Removals come last: from the first of them on, a slot number may mean nothing.
   each([&](uint32_t, uint32_t slot) {
-    FlowState held = state(slot);
-    if (!held.keep) return remove(slot);
-    pending_ -= held.pending;
-    held.pending = 0;
-    store(slot, held);
+    const FlowEntry entry = at(slot);
+    FlowState held = entry.state();
+    if (!held.has(FlowState::kKeep)) return remove(slot);
+    pending_ -= held.has(FlowState::kPending);
+    held.set(FlowState::kPending, false);
+    entry.store(held);
   });
   return collisions;
 }

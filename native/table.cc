@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -12,7 +13,7 @@ namespace potemkin {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x70746231;  // "ptb1"
+constexpr uint32_t kMagic = 0x70746232;  // "ptb2"
 constexpr uint32_t kMostKeyWords = 8, kMostValueWords = 64, kMostCapacity = 1u << 30;
 constexpr uint32_t kLine = 64;
 
@@ -40,26 +41,46 @@ uint64_t scrambled(uint64_t seed) {
   return seed ^ seed >> 31;
 }
 
+// The count of overflows sticks at its end, where removing could not tell what it should be.
+void countOverflow(uint8_t* bucket, int by) {
+  uint16_t overflows;
+  memcpy(&overflows, bucket + TableBucket::kOverflowsAt, 2);
+  if (overflows == UINT16_MAX || (by < 0 && overflows == 0)) return;
+  overflows = static_cast<uint16_t>(overflows + by);
+  memcpy(bucket + TableBucket::kOverflowsAt, &overflows, 2);
+}
+
 size_t lined(size_t bytes) {
   return (bytes + kLine - 1) / kLine * kLine;
 }
+
+uint32_t slotsFor(uint32_t capacity) {
+  return std::min(bucketsFor(capacity) * Table::kWays, capacity + Table::kSpare);
+}
+
+// Where parts lie, from the first line on.
+struct Layout {
+  size_t live, entries, end;
+
+  explicit Layout(const TableShape& shape)
+      : live(size_t{bucketsFor(shape.capacity)} * TableBucket::kBytes),
+        entries(live + lined(size_t{slotsFor(shape.capacity)} / 8 + 4)),
+        end(entries + size_t{slotsFor(shape.capacity)} * 4 * strideOf(shape)) {}
+};
 
 }  // namespace
 
 size_t Table::bytes(const TableShape& shape) {
   check(shape);
-  const size_t buckets = bucketsFor(shape.capacity);
-  // One line more than needed, so that both parts can begin on a line wherever the memory begins.
-  return kLine + lined(sizeof(TableHeader)) + lined(buckets * 16) + buckets * kWays * 4 * strideOf(shape);
+  // One line more than needed, so that parts can begin on a line wherever the memory begins.
+  return kLine + lined(sizeof(TableHeader)) + Layout(shape).end;
 }
 
 void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uint64_t seed[2]) {
   if (memory.size() != bytes(shape)) throw std::invalid_argument("the memory is not of the table's size");
   const auto base = reinterpret_cast<uintptr_t>(memory.data());
   if (base % 8 != 0) throw std::invalid_argument("a table's memory must be aligned to 8 bytes");
-  const uint32_t buckets = bucketsFor(shape.capacity);
-  const size_t controlAt = lined(base + sizeof(TableHeader)) - base;
-  const size_t entriesAt = controlAt + lined(size_t{buckets} * 16);
+  const size_t indexAt = lined(base + sizeof(TableHeader)) - base;
   // A lookup at random in a large table costs two misses of the TLB as well, which huge pages save. Advice
   // only: what the kernel does with it is its business.
   constexpr uintptr_t kHuge = uintptr_t{2} << 20;
@@ -72,9 +93,9 @@ void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uin
   header->keyWords = shape.keyWords;
   header->valueWords = shape.valueWords;
   header->capacity = shape.capacity;
-  header->buckets = buckets;
-  header->controlAt = static_cast<uint32_t>(controlAt);
-  header->entriesAt = static_cast<uint32_t>(entriesAt);
+  header->buckets = bucketsFor(shape.capacity);
+  header->indexAt = static_cast<uint32_t>(indexAt);
+  header->entriesLine = static_cast<uint32_t>(Layout(shape).entries / kLine);
   header->seed[0] = scrambled(seed[0]);
   // An even factor would lose bits.
   header->seed[1] = scrambled(seed[1]) | 1;
@@ -95,15 +116,17 @@ Table::Table(std::span<uint8_t> memory) {
   stride_ = strideOf(shape);
   buckets_ = bucketsFor(shape.capacity);
   capacity_ = shape.capacity;
-  const size_t controlEnd = size_t{header.controlAt} + size_t{buckets_} * 16;
-  const size_t entriesEnd = size_t{header.entriesAt} + size_t{buckets_} * kWays * stride_ * 4;
-  if (memory.size() != bytes(shape) || header.buckets != buckets_ || header.controlAt < sizeof(TableHeader) ||
-      header.entriesAt < controlEnd || header.entriesAt % 4 != 0 || entriesEnd > memory.size()) {
+  slots_ = slotsFor(shape.capacity);
+  const Layout layout(shape);
+  if (memory.size() != bytes(shape) || header.buckets != buckets_ || header.indexAt < sizeof(TableHeader) ||
+      header.indexAt % 4 != 0 || header.entriesLine != layout.entries / kLine ||
+      header.indexAt + layout.end > memory.size()) {
     fail();
   }
-  // SAFETY: both parts were just seen to lie within the memory, behind the header and one another.
-  control_ = memory.data() + header.controlAt;
-  entries_ = reinterpret_cast<uint32_t*>(memory.data() + header.entriesAt);
+  // SAFETY: all parts were just seen to lie within the memory, behind the header and one another.
+  index_ = memory.data() + header.indexAt;
+  live_ = reinterpret_cast<uint32_t*>(index_ + layout.live);
+  entries_ = reinterpret_cast<uint32_t*>(index_ + layout.entries);
   seed_[0] = header.seed[0];
   seed_[1] = header.seed[1];
 
@@ -121,72 +144,103 @@ Table::~Table() {
   std::atomic_ref(header_->lock).store(0, std::memory_order_release);
 }
 
-int32_t Table::insert(const uint32_t* key, uint64_t hash) {
-  // The count of overflows sticks at its end, where removing could not tell what it should be.
-  const auto count = [this](uint32_t bucket) {
-    uint8_t* at = control_ + size_t{bucket} * 16 + kWays;
-    uint16_t overflows;
-    memcpy(&overflows, at, 2);
-    if (overflows != UINT16_MAX) ++overflows;
-    memcpy(at, &overflows, 2);
-  };
-  uint32_t bucket = home(hash);
-  uint32_t way = freeWay(bucket);
-  for (uint32_t probes = 1; way == kWays; ++probes, way = freeWay(bucket)) {
-    if (probes == buckets_) return kNone;
-    bucket = next(bucket);
+int32_t Table::takeEntry() {
+  uint32_t slot = header_->free - 1;
+  // Damaged contents may name an entry that is in use, and so make two keys one.
+  if (slot < slots_) {
+    header_->free = *entry(slot);
+    if (header_->free - 1 < slots_) __builtin_prefetch(entry(header_->free - 1));
+  } else if (header_->used < slots_) {
+    slot = header_->used++;
+  } else {
+    return kNone;
   }
-  for (uint32_t passed = home(hash); passed != bucket; passed = next(passed)) count(passed);
-  control_[size_t{bucket} * 16 + way] = tagOf(hash);
+  live_[slot / 32] |= 1u << slot % 32;
   ++header_->live;
-  const uint32_t slot = bucket * kWays + way;
-  uint32_t* at = entry(slot);
-  for (uint32_t i = 0; i < keyWords_; ++i) at[i] = key[i];
-  for (uint32_t i = keyWords_; i < stride_; ++i) at[i] = 0;
   return static_cast<int32_t>(slot);
+}
+
+void Table::freeEntry(uint32_t slot) {
+  live_[slot / 32] &= ~(1u << slot % 32);
+  *entry(slot) = header_->free;
+  header_->free = slot + 1;
+  --header_->live;
+  if (header_->live == 0) header_->used = header_->free = 0;
+}
+
+int32_t Table::insert(const uint32_t* key, uint64_t hash) {
+  const auto freeWay = [this](uint32_t at) { return TableBucket(bucket(at)).matching(0).take(); };
+  uint32_t at = home(hash);
+  uint32_t way = freeWay(at);
+  for (uint32_t probes = 1; way == kWays; ++probes, way = freeWay(at)) {
+    if (probes == buckets_) return kNone;
+    at = next(at);
+  }
+  const int32_t taken = takeEntry();
+  if (taken == kNone) return kNone;
+  for (uint32_t passed = home(hash); passed != at; passed = next(passed)) countOverflow(bucket(passed), 1);
+  const auto slot = static_cast<uint32_t>(taken);
+  uint8_t* in = bucket(at);
+  in[way] = tagOf(hash);
+  memcpy(in + TableBucket::kNumbersAt + size_t{way} * 4, &slot, 4);
+  uint32_t* held = entry(slot);
+  for (uint32_t i = 0; i < keyWords_; ++i) held[i] = key[i];
+  for (uint32_t i = keyWords_; i < stride_; ++i) held[i] = 0;
+  return taken;
 }
 
 bool Table::remove(uint32_t slot) {
   if (!holds(slot)) return false;
-  const uint32_t bucket = slot / kWays;
-  uint32_t passed = home(hash(entry(slot)));
-  for (uint32_t probes = 0; passed != bucket && probes < buckets_; ++probes, passed = next(passed)) {
-    uint8_t* at = control_ + size_t{passed} * 16 + kWays;
-    uint16_t overflows;
-    memcpy(&overflows, at, 2);
-    if (overflows != UINT16_MAX && overflows != 0) --overflows;
-    memcpy(at, &overflows, 2);
+  const uint64_t hash = this->hash(entry(slot));
+  const auto wayOf = [&](uint32_t at) {
+    auto ways = TableBucket(bucket(at)).matching(tagOf(hash));
+    uint32_t way = ways.take();
+    while (way != kWays && named(bucket(at), way) != slot) way = ways.take();
+    return way;
+  };
+  uint32_t at = home(hash);
+  uint32_t way = wayOf(at);
+  for (uint32_t probes = 1; way == kWays && probes < buckets_; ++probes, way = wayOf(at)) at = next(at);
+  // Otherwise contents are damaged, and nothing names the entry.
+  if (way != kWays) {
+    bucket(at)[way] = 0;
+    for (uint32_t passed = home(hash); passed != at; passed = next(passed)) countOverflow(bucket(passed), -1);
   }
-  control_[size_t{bucket} * 16 + slot % kWays] = 0;
-  --header_->live;
+  freeEntry(slot);
   return true;
 }
 
-void Table::forgetOldest(uint64_t hash, uint32_t now) {
+void Table::forgetOldest(uint32_t now) {
+  const uint32_t end = used(), window = std::min(kWindow, end);
+  const auto following = [&](uint32_t slot) { return slot + 1 < end ? slot + 1 : 0; };
+  uint32_t slot = header_->cursor < end ? header_->cursor : 0;
+  slot = slot < window ? slot + end - window : slot - window;
   int32_t oldest = kNone;
-  uint32_t most = 0, bucket = home(hash);
+  uint32_t most = 0;
   // Beyond the window only while it held nothing at all.
-  for (uint32_t i = 0; i < buckets_ && (i < kWindow || oldest == kNone); ++i, bucket = next(bucket)) {
-    for (uint32_t slot = bucket * kWays; slot < (bucket + 1) * kWays; ++slot) {
-      if (!holds(slot)) continue;
-      const uint32_t its = age(now, seen(slot));
-      if (oldest != kNone && its <= most) continue;
-      oldest = static_cast<int32_t>(slot);
-      most = its;
-    }
+  for (uint32_t i = 0; i < end && (i < window || oldest == kNone); ++i, slot = following(slot)) {
+    if (!holds(slot)) continue;
+    const uint32_t its = age(now, seen(slot));
+    if (oldest != kNone && its <= most) continue;
+    oldest = static_cast<int32_t>(slot);
+    most = its;
   }
-  if (oldest != kNone && remove(static_cast<uint32_t>(oldest))) ++header_->forgotten;
+  if (oldest == kNone || !remove(static_cast<uint32_t>(oldest))) return;
+  ++header_->forgotten;
+  // The next window begins behind it, so that of those that are equally old each has its turn.
+  header_->cursor = following(static_cast<uint32_t>(oldest));
 }
 
 uint32_t Table::lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout,
                        int32_t* slots) const {
   uint64_t hashes[kStaged];
+  int32_t likelies[kStaged];
   uint32_t found = 0;
   staged(
       n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
-      [&](uint32_t i) { prefetchEntry(hashes[i % kStaged]); },
+      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged]); },
       [&](uint32_t i) {
-        const int32_t slot = find(keys + size_t{i} * keyWords_, hashes[i % kStaged]);
+        const int32_t slot = find(keys + size_t{i} * keyWords_, hashes[i % kStaged], likelies[i % kStaged]);
         const bool there = slot != kNone && !older(static_cast<uint32_t>(slot), now, timeout);
         slots[i] = there ? slot : kNone;
         found += there;
@@ -194,51 +248,22 @@ uint32_t Table::lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
   return found;
 }
 
-template <uint32_t kWords>
-uint32_t Table::upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout,
-                           WhenFull whenFull, int32_t* slots, uint8_t* fresh) {
-  const uint32_t words = kWords == 0 ? keyWords_ : kWords;
-  uint64_t hashes[kStaged];
-  uint32_t added = 0;
-  const auto expired = [&](uint32_t slot) { return older(slot, now, timeout); };
-  const auto one = [&](const uint32_t* key, uint64_t hash, uint8_t& isNew) {
-    int32_t slot = find<kWords>(key, hash);
-    isNew = 0;
-    if (slot != kNone) {
-      const auto held = static_cast<uint32_t>(slot);
-      if (!expired(held)) return slot;
-      // The key comes back after its time: as if it had been swept.
-      for (uint32_t* word = value(held); word != entry(held) + stride_; ++word) *word = 0;
-      ++header_->expired;
-    } else {
-      reclaim(hash, expired);
-      if (full() && whenFull == WhenFull::kForgetOldest) forgetOldest(hash, now);
-      if (!full()) slot = insert(key, hash);
-      if (slot == kNone) {
-        ++header_->refused;
-        return kNone;
-      }
-    }
-    isNew = 1;
-    ++added;
-    return slot;
-  };
-  staged(
-      n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash<kWords>(keys + size_t{i} * words)); },
-      [&](uint32_t i) { prefetchPlace(hashes[i % kStaged]); },
-      [&](uint32_t i) {
-        const int32_t slot = one(keys + size_t{i} * words, hashes[i % kStaged], fresh[i]);
-        if (slot != kNone) seen(static_cast<uint32_t>(slot)) = now;
-        slots[i] = slot;
-      });
-  return added;
-}
-
 uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
                        int32_t* slots, uint8_t* fresh) {
-  // Scans have keys of three words, and all packets that may open a flow are looked up among them.
-  return keyWords_ == 3 ? upsertKeys<3>(keys, n, now, timeout, whenFull, slots, fresh)
-                        : upsertKeys<0>(keys, n, now, timeout, whenFull, slots, fresh);
+  uint64_t hashes[kStaged];
+  int32_t likelies[kStaged];
+  uint32_t added = 0;
+  staged(
+      n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
+      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged]); },
+      [&](uint32_t i) {
+        bool isNew;
+        slots[i] = upsert(keys + size_t{i} * keyWords_, hashes[i % kStaged], likelies[i % kStaged], now,
+                          timeout, whenFull, isNew);
+        fresh[i] = isNew;
+        added += isNew;
+      });
+  return added;
 }
 
 }  // namespace potemkin

@@ -3,13 +3,18 @@
 // The memory belongs to someone else (JavaScript) and is borrowed for the length of a call. It describes
 // itself:
 //
-//   header | a control word of 16 bytes a bucket: 14 tags, count of overflows | entries: key, last seen,
+//   header | index: buckets of a cache line | a bit an entry: whether it is in use | entries: key, last seen,
 //   value
 //
-// Open addressing by buckets, as in Folly's F14: an entry lies in the first bucket from its home that had
-// room and never moves, so its slot number stays good until it is removed. A tag is 8 bits of the hash, 0 if
-// the place is free. The count of overflows says how many entries passed this bucket because it was full; a
-// search ends at the first bucket where it is 0, so removing needs no tombstones.
+// Entries lie in order of arrival, and what was removed last is used again first. So few of them in a table
+// for many are close together, and its memory is touched no further than it is used. An entry never moves:
+// its slot number stays good until it is removed.
+//
+// The index is open addressing by buckets, as in Folly's F14: an entry is named in the first bucket from its
+// home that had room, with 8 bits of the hash as a tag. A bucket's count of overflows says how many entries
+// passed it because it was full; a search ends at the first bucket where it is 0, so removing needs no
+// tombstones. The tags, the count and the numbers of the entries are one cache line, and an entry is the
+// next.
 //
 // The hash is a folded multiplication (as in wyhash) under a secret 128-bit seed: who cannot see hashes or
 // timings to the nanosecond cannot choose keys that collide. It is no message authentication code.
@@ -19,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "table_bucket.h"
@@ -34,12 +40,14 @@ struct TableShape {
 // The first bytes of a table's memory. JavaScript reads some of it: see src/packet/table.ts.
 struct TableHeader {
   uint32_t magic, keyWords, valueWords, capacity;
-  uint32_t buckets, controlAt, entriesAt, lock;
+  uint32_t buckets, indexAt, entriesLine, lock;  // entriesLine: in lines of 64 bytes from the index on
   uint32_t live, cursor;
   uint32_t user[6];  // of the table's user
   uint64_t seed[2];
   uint64_t refused, forgotten, expired;  // how often, since the table was made
-  uint64_t spare[3];
+  uint32_t used;  // entries that were ever in use; what lies behind them was never touched
+  uint32_t free;  // the entry that was removed last, and 1; its first word names the one before it
+  uint64_t spare[2];
 };
 static_assert(sizeof(TableHeader) == 128);
 
@@ -49,11 +57,13 @@ enum class WhenFull : uint8_t { kRefuse, kForgetOldest };
 class Table {
  public:
   static constexpr uint32_t kWays = TableBucket::kWays;
-  // Capacity is reached when buckets hold this many on average: 71 % of the places. About one key in
-  // 50 is then not in its home bucket.
-  static constexpr uint32_t kFill = 10;
-  // When full, the oldest of the entries in this many buckets from the key's home is forgotten: about 40.
-  static constexpr uint32_t kWindow = 4;
+  // Capacity is reached when buckets name this many on average: two thirds of the places. About one key in
+  // 80 is then not in its home bucket.
+  static constexpr uint32_t kFill = 8;
+  // When full, what has expired or is the oldest is looked for among this many entries.
+  static constexpr uint32_t kWindow = 40;
+  // Entries beyond capacity, for what is in the table twice while it moves: see flow_settle.cc.
+  static constexpr uint32_t kSpare = 1024;
   static constexpr int32_t kNone = -1;
   static constexpr uint32_t kNever = 0xffffffff;
 
@@ -74,57 +84,56 @@ class Table {
   TableHeader& header() const { return *header_; }
   uint32_t keyWords() const { return keyWords_; }
   uint32_t valueWords() const { return stride_ - keyWords_ - 1; }
-  uint32_t slots() const { return buckets_ * kWays; }
+  // Slot numbers are below this.
+  uint32_t slots() const { return slots_; }
+  // … and those that are in use below this.
+  uint32_t used() const { return header_->used < slots_ ? header_->used : slots_; }
   bool full() const { return header_->live >= capacity_; }
 
   // An entry: keyWords words of key, one of last seen, valueWords of value.
   uint32_t* entry(uint32_t slot) const { return entries_ + size_t{slot} * stride_; }
   uint32_t& seen(uint32_t slot) const { return entry(slot)[keyWords_]; }
   uint32_t* value(uint32_t slot) const { return entry(slot) + keyWords_ + 1; }
-  bool holds(uint32_t slot) const {
-    return slot < slots() && control_[slot / kWays * 16 + slot % kWays] != 0;
-  }
+  bool holds(uint32_t slot) const { return slot < slots_ && (live_[slot / 32] >> slot % 32 & 1) != 0; }
 
   // kWords is the words of a key where the caller knows them when it is compiled, else 0.
   template <uint32_t kWords = 0>
   uint64_t hash(const uint32_t* key) const;
 
-  // Prefetches what find() reads first, and, once that has arrived, the entry it will most likely compare.
-  void prefetch(uint64_t hash) const { __builtin_prefetch(control_ + size_t{home(hash)} * 16); }
-  void prefetchEntry(uint64_t hash) const;
-  // The same where the key will be inserted if it is not there: then it is the place that it will get.
-  void prefetchPlace(uint64_t hash) const;
+  // Prefetches what likely() reads.
+  void prefetch(uint64_t hash) const { __builtin_prefetch(bucket(home(hash))); }
+  // The slot that a key most likely has, and prefetches its entry; kNone if it most likely has none.
+  int32_t likely(uint64_t hash) const;
 
-  // The slot of a key, or kNone.
+  // The slot of a key, or kNone. It is quick if what likely() said some time ago holds.
   template <uint32_t kWords = 0>
-  int32_t find(const uint32_t* key, uint64_t hash) const;
+  int32_t find(const uint32_t* key, uint64_t hash, int32_t likely = kNone) const;
   // Inserts a key that is not there, its time and value zero. Capacity is not looked at: kNone only when no
   // place at all is free.
   int32_t insert(const uint32_t* key, uint64_t hash);
   // Removes the entry of a slot; false if it holds none.
   bool remove(uint32_t slot);
+  // Finds or inserts a key and sets its time to now. An entry last seen more than timeout ago is as good as
+  // gone. kNone if the key is new and refused.
+  template <uint32_t kWords = 0>
+  int32_t upsert(const uint32_t* key, uint64_t hash, int32_t likely, uint32_t now, uint32_t timeout,
+                 WhenFull whenFull, bool& isNew);
 
-  // Makes room for one key in a table that is full: removes what expired(slot) says has expired from the
-  // window around the key's home. Until then that is a sweep's work, which does not look at it again for each
-  // key.
+  // Makes room for one key in a table that is full: removes what expired(slot) says has expired of the next
+  // kWindow entries, where the last sweep stopped.
   template <typename Expired>
-  void reclaim(uint64_t hash, Expired&& expired) {
-    if (!full()) return;
-    uint32_t bucket = home(hash);
-    for (uint32_t i = 0; i < kWindow && i < buckets_; ++i, bucket = next(bucket)) removeIf(bucket, expired);
+  void reclaim(Expired&& expired) {
+    if (full()) sweepEntries(kWindow, expired);
   }
 
-  // Forgets the entry last seen longest ago of the window around the key's home.
-  void forgetOldest(uint64_t hash, uint32_t now);
+  // Forgets the entry last seen longest ago of the kWindow that reclaim() has just looked at.
+  void forgetOldest(uint32_t now);
 
-  // Visits `budget` buckets from where the last sweep stopped and removes what has expired. Returns how many.
+  // Visits as many entries as `budget` buckets have places, from where the last sweep stopped, and removes
+  // what has expired. Returns how many.
   template <typename Expired>
   uint32_t sweep(uint32_t budget, Expired&& expired) {
-    if (budget > buckets_) budget = buckets_;
-    uint32_t bucket = header_->cursor % buckets_, removed = 0;
-    for (; budget > 0; --budget, bucket = next(bucket)) removed += removeIf(bucket, expired);
-    header_->cursor = bucket;
-    return removed;
+    return sweepEntries(budget < buckets_ ? budget * kWays : slots_, expired);
   }
 
   // Time since then. A time that lies ahead counts as now, so a clock that steps back expires nothing.
@@ -134,8 +143,8 @@ class Table {
   }
   bool older(uint32_t slot, uint32_t now, uint32_t timeout) const { return age(now, seen(slot)) > timeout; }
 
-  // Batches. keys holds n keys one after the other; slots[i] becomes a slot or kNone. An entry last seen more
-  // than timeout ago is as good as gone, whether or not a sweep came by.
+  // Batches. keys holds n keys one after the other; slots[i] becomes a slot or kNone. What is older than
+  // timeout is not found, whether or not a sweep came by.
   uint32_t lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, int32_t* slots) const;
   // Finds or inserts and sets last seen to now. fresh[i] is 1 where the entry is new (its value is zero).
   // Returns how many are. kNone where the key is new and refused.
@@ -145,32 +154,40 @@ class Table {
  private:
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
-  template <uint32_t kWords>
-  uint32_t upsertKeys(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t timeout, WhenFull whenFull,
-                      int32_t* slots, uint8_t* fresh);
-  // The first free way of a bucket, kWays if it is full.
-  uint32_t freeWay(uint32_t bucket) const;
-  void prefetchSlot(uint32_t bucket, uint32_t way) const;
+  uint8_t* bucket(uint32_t bucket) const { return index_ + size_t{bucket} * TableBucket::kBytes; }
+  // The entry that a place of a bucket names: some number below slots().
+  uint32_t named(const uint8_t* bucket, uint32_t way) const {
+    uint32_t slot;
+    memcpy(&slot, bucket + TableBucket::kNumbersAt + size_t{way} * 4, 4);
+    return slot < slots_ ? slot : 0;
+  }
+  // An entry that is not in use; kNone if there is none.
+  int32_t takeEntry();
+  void freeEntry(uint32_t slot);
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
-    for (uint32_t i = 0; i < (kWords == 0 ? keyWords_ : kWords); ++i)
-      if (held[i] != key[i]) return false;
-    return true;
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < (kWords == 0 ? keyWords_ : kWords); ++i) differ |= held[i] ^ key[i];
+    return differ == 0;
   }
   template <typename Expired>
-  uint32_t removeIf(uint32_t bucket, Expired&& expired) {
-    uint32_t removed = 0;
-    for (uint32_t slot = bucket * kWays; slot < (bucket + 1) * kWays; ++slot)
+  uint32_t sweepEntries(uint32_t budget, Expired&& expired) {
+    const uint32_t end = used();
+    if (budget > end) budget = end;
+    uint32_t slot = header_->cursor < end ? header_->cursor : 0, removed = 0;
+    for (; budget > 0; --budget, slot = slot + 1 < end ? slot + 1 : 0)
       if (holds(slot) && expired(slot)) removed += remove(slot);
+    header_->cursor = slot;
     header_->expired += removed;
     return removed;
   }
 
   TableHeader* header_;
-  uint8_t* control_;
+  uint8_t* index_;
+  uint32_t* live_;
   uint32_t* entries_;
-  uint32_t keyWords_, stride_, buckets_, capacity_;
+  uint32_t keyWords_, stride_, buckets_, capacity_, slots_;
   uint64_t seed_[2];
 };
 
@@ -200,43 +217,60 @@ inline uint64_t Table::hash(const uint32_t* key) const {
   return fold(h, 0x9e3779b97f4a7c15);
 }
 
-inline uint32_t Table::freeWay(uint32_t bucket) const {
-  return TableBucket(control_ + size_t{bucket} * 16).matching(0).take();
-}
-
-inline void Table::prefetchSlot(uint32_t bucket, uint32_t way) const {
-  if (way == kWays) return;
-  const uint32_t* at = entry(bucket * kWays + way);
+inline int32_t Table::likely(uint64_t hash) const {
+  const uint8_t* home = bucket(this->home(hash));
+  const uint32_t way = TableBucket(home).matching(tagOf(hash)).take();
+  if (way == kWays) return kNone;
+  const uint32_t slot = named(home, way);
+  const uint32_t* at = entry(slot);
   __builtin_prefetch(at);
   __builtin_prefetch(at + stride_ - 1);
-}
-
-inline void Table::prefetchEntry(uint64_t hash) const {
-  const uint32_t bucket = home(hash);
-  prefetchSlot(bucket, TableBucket(control_ + size_t{bucket} * 16).matching(tagOf(hash)).take());
-}
-
-inline void Table::prefetchPlace(uint64_t hash) const {
-  const uint32_t bucket = home(hash);
-  const TableBucket control(control_ + size_t{bucket} * 16);
-  const uint32_t way = control.matching(tagOf(hash)).take();
-  prefetchSlot(bucket, way == kWays ? control.matching(0).take() : way);
+  return static_cast<int32_t>(slot);
 }
 
 template <uint32_t kWords>
-inline int32_t Table::find(const uint32_t* key, uint64_t hash) const {
+inline int32_t Table::find(const uint32_t* key, uint64_t hash, int32_t likely) const {
+  // A key is in one entry, so where it is now does not matter.
+  if (likely != kNone && holds(static_cast<uint32_t>(likely)) &&
+      equal<kWords>(static_cast<uint32_t>(likely), key)) {
+    return likely;
+  }
   const uint8_t tag = tagOf(hash);
-  uint32_t bucket = home(hash);
-  for (uint32_t probes = 0; probes < buckets_; ++probes, bucket = next(bucket)) {
-    const TableBucket control(control_ + size_t{bucket} * 16);
-    auto ways = control.matching(tag);
+  uint32_t at = home(hash);
+  for (uint32_t probes = 0; probes < buckets_; ++probes, at = next(at)) {
+    const TableBucket head(bucket(at));
+    auto ways = head.matching(tag);
     for (uint32_t way = ways.take(); way != kWays; way = ways.take()) {
-      const uint32_t slot = bucket * kWays + way;
+      const uint32_t slot = named(bucket(at), way);
       if (equal<kWords>(slot, key)) return static_cast<int32_t>(slot);
     }
-    if (control.overflows() == 0) break;
+    if (head.overflows() == 0) break;
   }
   return kNone;
+}
+
+template <uint32_t kWords>
+inline int32_t Table::upsert(const uint32_t* key, uint64_t hash, int32_t likely, uint32_t now,
+                             uint32_t timeout, WhenFull whenFull, bool& isNew) {
+  int32_t slot = find<kWords>(key, hash, likely);
+  isNew = slot == kNone || older(static_cast<uint32_t>(slot), now, timeout);
+  if (slot == kNone) {
+    reclaim([&](uint32_t held) { return older(held, now, timeout); });
+    if (full() && whenFull == WhenFull::kForgetOldest) forgetOldest(now);
+    if (!full()) slot = insert(key, hash);
+    if (slot == kNone) {
+      isNew = false;
+      ++header_->refused;
+      return kNone;
+    }
+  } else if (isNew) {
+    // The key comes back after its time: as if it had been swept.
+    uint32_t* held = value(static_cast<uint32_t>(slot));
+    for (uint32_t i = 0; i < valueWords(); ++i) held[i] = 0;
+    ++header_->expired;
+  }
+  seen(static_cast<uint32_t>(slot)) = now;
+  return slot;
 }
 
 }  // namespace potemkin

@@ -1,45 +1,52 @@
-// Parts of the hash table that know nothing of its memory: the control word of a bucket, and the step of the
-// hash.
+// Parts of the hash table that know nothing of its memory: a bucket of its index, and the step of the hash.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace potemkin {
 
-// The control word of a bucket: 14 tags, then the count of overflows.
+// What a search reads of a bucket first: its tags and its count of overflows. A bucket is a cache line:
+//
+//   12 tags of a byte, 0 if the place is free | 2 bytes unused | count of overflows, 2 bytes | 12 entry
+//   numbers
 struct TableBucket {
-  static constexpr uint32_t kWays = 14;
-  static constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes << 7;
-  uint64_t low, high;
+  static constexpr uint32_t kWays = 12, kBytes = 64, kOverflowsAt = 14, kNumbersAt = 16;
+  const uint8_t* bytes;
 
-  explicit TableBucket(const uint8_t* control) {
-    memcpy(&low, control, 8);
-    memcpy(&high, control + 8, 8);
+  explicit TableBucket(const uint8_t* bucket) : bytes(bucket) {}
+  uint32_t overflows() const {
+    uint16_t overflows;
+    memcpy(&overflows, bytes + kOverflowsAt, 2);
+    return overflows;
   }
-  uint32_t overflows() const { return static_cast<uint32_t>(high >> 48); }
 
-  // Ways whose tag matches, lowest first; kWays after the last. Of the ways it gives the first surely
-  // matches; later ones may be wrong (a borrow runs through the byte-wise comparison), which comparing keys
-  // finds out.
+  // Ways whose tag matches, lowest first; kWays after the last.
   struct Ways {
-    uint64_t low, high;
+    uint32_t bits;
     uint32_t take() {
-      if (low != 0) return pop(low);
-      if (high != 0) return 8 + pop(high);
-      return kWays;
-    }
-    static uint32_t pop(uint64_t& bits) {
-      const auto way = static_cast<uint32_t>(std::countr_zero(bits)) / 8;
+      const auto way = static_cast<uint32_t>(std::countr_zero(bits | 1u << kWays));
       bits &= bits - 1;
       return way;
     }
   };
-  static uint64_t zeroBytes(uint64_t word) { return (word - kOnes) & ~word & kHighs; }
+  // Without a branch, because nobody can foretell where in the bucket a tag is.
   Ways matching(uint8_t tag) const {
-    const uint64_t all = kOnes * tag;
-    return {zeroBytes(low ^ all), zeroBytes(high ^ all) & 0x0000808080808080};
+    constexpr uint32_t kAll = (1u << kWays) - 1;
+#ifdef __SSE2__
+    const __m128i tags = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+    const int equal = _mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8(static_cast<char>(tag))));
+    return {static_cast<uint32_t>(equal) & kAll};
+#else
+    uint32_t equal = 0;
+    for (uint32_t way = 0; way < kWays; ++way) equal |= uint32_t{bytes[way] == tag} << way;
+    return {equal & kAll};
+#endif
   }
 };
 

@@ -17,8 +17,15 @@ constexpr uint32_t kMagic = 0x70746232;  // "ptb2"
 constexpr uint32_t kMostKeyWords = 8, kMostValueWords = 64, kMostCapacity = 1u << 30;
 constexpr uint32_t kLine = 64;
 
+// Entries beyond capacity, for what is in the table twice while it moves: see flow_settle.cc.
+uint32_t slotsFor(uint32_t capacity) {
+  return capacity + std::min(capacity, Table::kSpare);
+}
+
 uint32_t bucketsFor(uint32_t capacity) {
-  return (capacity + Table::kFill - 1) / Table::kFill;
+  const auto over = [](uint32_t n, uint32_t by) { return (n + by - 1) / by; };
+  // There is a place for every entry, so that only a lack of entries can be in the way of a key.
+  return std::max(over(capacity, Table::kFill), over(slotsFor(capacity), Table::kWays));
 }
 
 uint32_t strideOf(const TableShape& shape) {
@@ -52,10 +59,6 @@ void countOverflow(uint8_t* bucket, int by) {
 
 size_t lined(size_t bytes) {
   return (bytes + kLine - 1) / kLine * kLine;
-}
-
-uint32_t slotsFor(uint32_t capacity) {
-  return std::min(bucketsFor(capacity) * Table::kWays, capacity + Table::kSpare);
 }
 
 // Where parts lie, from the first line on.

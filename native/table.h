@@ -62,7 +62,7 @@ class Table {
   static constexpr uint32_t kFill = 8;
   // When full, what has expired or is the oldest is looked for among this many entries.
   static constexpr uint32_t kWindow = 40;
-  // Entries beyond capacity, for what is in the table twice while it moves: see flow_settle.cc.
+  // At most so many entries beyond capacity, which insert() may use; as many as capacity in a smaller table.
   static constexpr uint32_t kSpare = 1024;
   static constexpr int32_t kNone = -1;
   static constexpr uint32_t kNever = 0xffffffff;

@@ -8,8 +8,8 @@ export const PASSES = 16;
 /** A timeout after which nothing expires. */
 export const NEVER = 0xffffffff;
 
-/** Places of a bucket, and entries beyond capacity: see native/table.h. */
-const [WAYS, SPARE] = [12, 1024];
+/** The most entries beyond capacity: see native/table.h. */
+const SPARE = 1024;
 
 /** Words of the header in native/table.h that are read here. */
 const HEADER = { keyWords: 1, valueWords: 2, capacity: 3, buckets: 4, indexAt: 5, entriesLine: 6, live: 8 } as const;
@@ -150,7 +150,7 @@ export class Table {
 
   /** Slot numbers are below this. */
   get places(): number {
-    return Math.min(this.buckets * WAYS, this.capacity + SPARE);
+    return this.capacity + Math.min(this.capacity, SPARE);
   }
 
   /** Bytes of memory at most, all of it once the table has been full. */

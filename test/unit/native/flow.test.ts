@@ -457,6 +457,20 @@ t.test('fragments that are remembered have a bound', async (t) => {
   t.has(rig.outside({ ...syn, proto: 'udp', id: 0, fragment: 2 }), [{ disposition: 'stray' }]);
 });
 
+t.test('a table that fills in one turn has room for all that clones begin towards the outside', async (t) => {
+  for (const capacity of [1, 2, 24, 100, 1000]) {
+    const rig = new FlowRig({ capacity });
+    const outside = Math.floor(capacity / 4);
+    const begun = Array.from({ length: capacity - outside }, (_, i) => inU({ ...syn, src: B, dst: EXT + i }, 9));
+    for (const result of rig.inside(...begun)) rig.decide(result, { clone: 1, verdict: 'forward' });
+    const opened = Array.from({ length: outside }, (_, i) => ({ ...syn, src: EXT + i }));
+    for (const result of rig.outside(...opened)) rig.decide(result, { clone: 1, universe: 9 });
+    t.equal(rig.flows.size, capacity);
+    t.equal(rig.end(), 0, `none of ${capacity} is undecided`);
+    t.equal(rig.flows.size, capacity);
+  }
+});
+
 t.test('a flow whose ends are the same is one flow', async (t) => {
   const rig = new FlowRig();
   const land: Spec = { src: A, dst: A, sport: 80, dport: 80 };

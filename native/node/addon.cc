@@ -16,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitProcessMemory(env, exports);
+  potemkin::InitScans(env, exports);
   potemkin::InitTable(env, exports);
   potemkin::InitTally(env, exports);
   potemkin::InitWires(env, exports);

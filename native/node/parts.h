@@ -14,6 +14,7 @@ void InitGre(Napi::Env env, Napi::Object exports);
 void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitProcessMemory(Napi::Env env, Napi::Object exports);
+void InitScans(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
 void InitTally(Napi::Env env, Napi::Object exports);
 void InitWires(Napi::Env env, Napi::Object exports);

@@ -9,6 +9,7 @@ import type { GreNative } from './gre.js';
 import type { IpNative } from './ip.js';
 import type { PagecowNative } from './pagecow.js';
 import type { ProcessMemoryNative } from './process-memory.js';
+import type { ScansNative } from './scans.js';
 import type { TableNative } from './table.js';
 import type { TallyNative } from './tally.js';
 
@@ -23,6 +24,7 @@ export interface Native
     IpNative,
     PagecowNative,
     ProcessMemoryNative,
+    ScansNative,
     TableNative,
     TallyNative {}
 

@@ -29,27 +29,31 @@ const spec = {
  */
 export class Dispatcher extends Element<typeof spec> {
   static readonly spec = spec;
-  private readonly images: Images;
+  /** What the column `image` is to hold, by the map's number of an image. */
+  private readonly columns: Uint16Array;
   private asked = '';
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    this.images = this.services.shared(Images);
-    for (const name of this.config.map.images) this.images.number(name);
+    const images = this.services.shared(Images);
+    this.columns = Uint16Array.from(this.config.map.images, (name) => images.number(name) + 1);
   }
 
   override push(batch: Batch): void {
-    const { packets, images } = this;
+    const { columns } = this;
+    const { dst, image } = this.packets;
     const { map } = this.config;
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      const image = map.lookup(packets.dst[row]!);
-      if (image === undefined) {
+    const { out } = this.out;
+    const { rows, count } = batch;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      const number = map.find(dst[row]!);
+      if (number < 0) {
         this.drops.unmapped.add(row);
         continue;
       }
-      packets.image[row] = images.number(image) + 1;
-      this.out.out.add(row);
+      image[row] = columns[number]!;
+      out.add(row);
     }
   }
 

@@ -67,6 +67,8 @@ export class UniverseTagger extends Element<typeof spec> {
   private readonly fresh: TurnKeys;
   private readonly promised: Uint32Array;
   private promises = 0;
+  /** Universes that had begun when the last turn ended. */
+  private begun = 0;
   private readonly hash: HalfSipHash;
   /** Sources whose hash is less share a universe. */
   private readonly sharers: number;
@@ -86,11 +88,14 @@ export class UniverseTagger extends Element<typeof spec> {
   }
 
   override push(batch: Batch): void {
-    const { packets, table } = this;
+    const { table } = this;
     const { keys, slots, values, stride } = table;
+    const { universe } = this.packets;
+    const { out } = this.out;
     const { rows, count } = batch;
     for (let i = 0; i < count; i++) this.writeKey(rows[i]!, 3 * i);
-    table.lookup(count);
+    if (table.size > 0) table.lookup(count);
+    else slots.fill(-1, 0, count);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const slot = slots[i]!;
@@ -99,8 +104,8 @@ export class UniverseTagger extends Element<typeof spec> {
         this.drops.full.add(row);
         continue;
       }
-      packets.universe[row] = id;
-      this.out.out.add(row);
+      universe[row] = id;
+      out.add(row);
     }
   }
 
@@ -118,33 +123,35 @@ export class UniverseTagger extends Element<typeof spec> {
   /** The universe that a packet joins, or may begin, since its key has none. 0 if there is no room. */
   private find(row: number, a: number, b: number, c: number): number {
     const { packets, universes, fresh, promised } = this;
-    const known = fresh.find(a, b, c);
+    const place = fresh.place(a, b, c);
+    const known = fresh.numberAt(place);
     if (known >= 0) return promised[known]!;
-    if (c === SHARED) return this.promise(row, 'shared', a, b, c);
+    if (c === SHARED) return this.promise(row, 'shared', place, a, b, c);
     const target = packets.dst[row]!;
     const open = universes.openTo(target);
     if (open) return open.id;
-    if (!this.config.open.has(target)) return this.promise(row, 'closed', a, b, c);
+    if (!this.config.open.has(target)) return this.promise(row, 'closed', place, a, b, c);
     // Whoever comes in the same turn joins what the first of them begins.
     const first = fresh.find(0, target, OPEN);
     if (first >= 0) return promised[first]!;
-    const id = this.promise(row, 'open', a, b, c);
-    if (id !== 0) this.note(id, 0, target, OPEN);
+    const id = this.promise(row, 'open', place, a, b, c);
+    if (id !== 0) this.note(id, fresh.place(0, target, OPEN), 0, target, OPEN);
     return id;
   }
 
-  private promise(row: number, kind: UniverseKind, a: number, b: number, c: number): number {
+  /** @param place where the key would be among those of this turn */
+  private promise(row: number, kind: UniverseKind, place: number, a: number, b: number, c: number): number {
     const { packets, universes, config } = this;
     if (this.slots.size + this.promises >= config.universes) return 0;
     const id = universes.promise(packets.src[row]!, packets.dst[row]!, kind);
     if (id === 0) return 0;
     this.promises++;
-    this.note(id, a, b, c);
+    this.note(id, place, a, b, c);
     return id;
   }
 
-  private note(id: number, a: number, b: number, c: number): void {
-    const number = this.fresh.add(a, b, c);
+  private note(id: number, place: number, a: number, b: number, c: number): void {
+    const number = this.fresh.addAt(place, a, b, c);
     if (number >= 0) this.promised[number] = id;
   }
 
@@ -158,7 +165,10 @@ export class UniverseTagger extends Element<typeof spec> {
   override settle(): void {
     const { table, fresh, promised, universes, config } = this;
     const { keys, values, stride } = table;
-    for (let i = 0; i < fresh.count; i++) {
+    // In most turns no promise is kept.
+    const count = universes.begun !== this.begun ? fresh.count : 0;
+    this.begun = universes.begun;
+    for (let i = 0; i < count; i++) {
       const kind = fresh.words[3 * i + 2]!;
       const universe = kind === OPEN ? undefined : universes.get(promised[i]!);
       if (!universe) continue;

@@ -1,4 +1,4 @@
-import { type Prefix, parsePrefix, prefixMask } from '../packet/address.js';
+import { parsePrefix, prefixMask } from '../packet/address.js';
 
 /** A share of a prefix's addresses that are machines of one image. */
 export interface Share {
@@ -6,8 +6,12 @@ export interface Share {
   readonly weight: number;
 }
 
-interface Entry extends Prefix {
+interface Entry {
   readonly shares: readonly Share[];
+  /** Of all shares. */
+  readonly weight: number;
+  /** Numbers of their images. */
+  readonly images: readonly number[];
 }
 
 /** Something wrong in a map; the message begins with file:line:column. */
@@ -22,12 +26,14 @@ export class AddressMapError extends Error {}
  *     10.99.4.8      windows-xp
  */
 export class AddressMap {
-  /** By prefix length, longest first; then by prefix. */
+  /** Every image that some address may get, in order of name. Their numbers are their places here. */
+  readonly images: readonly string[];
+  /** By prefix length, longest first; then by prefix as a signed number, which a Map finds without making an object of it. */
   private readonly lengths: { readonly mask: number; readonly entries: Map<number, Entry> }[] = [];
 
   /** @throws {AddressMapError} that lists everything that is wrong. */
   constructor(text: string, file: string) {
-    const byLength = new Map<number, Map<number, Entry>>();
+    const byLength = new Map<number, Map<number, readonly Share[]>>();
     const problems: string[] = [];
     for (const [index, line] of text.split('\n').entries()) {
       const content = line.replace(/#.*/, '');
@@ -40,7 +46,7 @@ export class AddressMap {
         complain(indent.length, `expected a prefix such as 10.99.0.0/16 or an address, not '${word}'`);
         continue;
       }
-      const entries = byLength.get(prefix.length) ?? new Map<number, Entry>();
+      const entries = byLength.get(prefix.length) ?? new Map<number, readonly Share[]>();
       byLength.set(prefix.length, entries);
       if (entries.has(prefix.address)) complain(indent.length, `${word} is given twice`);
       const shares: Share[] = [];
@@ -54,37 +60,49 @@ export class AddressMap {
         } else shares.push({ image: share[1]!, weight });
         at += part.length + 1;
       }
-      entries.set(prefix.address, { ...prefix, shares });
+      entries.set(prefix.address, shares);
     }
     if (problems.length > 0) throw new AddressMapError(problems.join('\n'));
+    const all = [...byLength.values()].flatMap((entries) => [...entries.values()].flat());
+    this.images = [...new Set(all.map(({ image }) => image))].sort();
     for (const length of [...byLength.keys()].sort((a, b) => b - a)) {
-      this.lengths.push({ mask: prefixMask(length), entries: byLength.get(length)! });
+      const entries = new Map([...byLength.get(length)!].map(([address, shares]) => [address | 0, this.entry(shares)]));
+      this.lengths.push({ mask: prefixMask(length), entries });
     }
   }
 
-  /** Every image that some address may get. */
-  get images(): string[] {
-    const all = this.lengths.flatMap(({ entries }) => [...entries.values()].flatMap(({ shares }) => shares));
-    return [...new Set(all.map(({ image }) => image))].sort();
+  private entry(shares: readonly Share[]): Entry {
+    return {
+      shares,
+      weight: shares.reduce((sum, { weight }) => sum + weight, 0),
+      images: shares.map(({ image }) => this.images.indexOf(image)),
+    };
+  }
+
+  /** The number of the image that plays an address, -1 if no prefix holds it. */
+  find(address: number): number {
+    const { lengths } = this;
+    for (let i = 0; i < lengths.length; i++) {
+      const { mask, entries } = lengths[i]!;
+      const entry = entries.get(address & mask);
+      if (entry) return entry.images[pick(entry, address)]!;
+    }
+    return -1;
   }
 
   /** The image that plays an address, undefined if no prefix holds it. */
   lookup(address: number): string | undefined {
-    for (const { mask, entries } of this.lengths) {
-      const entry = entries.get((address & mask) >>> 0);
-      if (entry) return pick(entry.shares, address);
-    }
-    return undefined;
+    return this.images[this.find(address)];
   }
 }
 
-function pick(shares: readonly Share[], address: number): string {
-  if (shares.length === 1) return shares[0]!.image;
-  const total = shares.reduce((sum, { weight }) => sum + weight, 0);
-  let rest = scramble(address) % total;
-  for (const { image, weight } of shares) {
-    if (rest < weight) return image;
-    rest -= weight;
+/** Which of its shares an address is of. */
+function pick({ shares, weight }: Entry, address: number): number {
+  if (shares.length === 1) return 0;
+  let rest = scramble(address) % weight;
+  for (let i = 0; i < shares.length; i++) {
+    if (rest < shares[i]!.weight) return i;
+    rest -= shares[i]!.weight;
   }
   throw new Error('unreachable: the weights add up to the total');
 }

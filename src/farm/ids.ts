@@ -17,6 +17,9 @@ export class Ids {
   private readonly touched: Float64Array;
   private rest = REST;
   private last = 0;
+  /** The part that the last one is of, and the number behind it; 0 while none is. */
+  private part = 0;
+  private end = 0;
 
   /** @param space numbers from 1 to below this are given */
   constructor(clock: { readonly now: number }, space = 2 ** 32) {
@@ -35,6 +38,13 @@ export class Ids {
   next(isUsed: (id: number) => boolean): number {
     const { size, space, touched } = this;
     const { now } = this.clock;
+    // Most numbers are of the part that the one before them is of.
+    const following = this.last + 1;
+    if (following < this.end && !isUsed(following)) {
+      this.last = following;
+      touched[this.part] = now;
+      return following;
+    }
     for (let skipped = 0; skipped <= touched.length; ) {
       let id = this.last + 1;
       if (id >= space) id = 1;
@@ -42,10 +52,13 @@ export class Ids {
       const enters = this.last === 0 || id === 1 || id % size === 0;
       if (enters && now - touched[part]! < this.rest) {
         this.last = Math.min((part + 1) * size, space) - 1;
+        this.end = 0;
         skipped++;
         continue;
       }
       this.last = id;
+      this.part = part;
+      this.end = Math.min((part + 1) * size, space);
       if (enters) skipped++;
       if (isUsed(id)) continue;
       touched[part] = now;

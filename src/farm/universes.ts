@@ -106,6 +106,8 @@ export class Universes {
   private readonly targets = new Uint32Array(ROWS);
   private readonly kinds: UniverseKind[] = new Array<UniverseKind>(ROWS).fill('closed');
   private promises = 0;
+  /** Universes that have begun so far. */
+  begun = 0;
   /** The open universes that have a clone with an address, the one that has had it longest first. */
   private readonly meeting = new Map<number, Set<Universe>>();
 
@@ -166,6 +168,7 @@ export class Universes {
       ended: undefined,
     };
     this.open.set(id, universe);
+    this.begun++;
     return universe;
   }
 

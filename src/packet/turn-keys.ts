@@ -1,8 +1,11 @@
 import { ROWS } from './columns.js';
 
-/** Keys: two for each row. Places for them: a power of two, and so many more that few share one. */
+/** Keys: two for each row. Places for them: a power of two, twice as many. */
 const KEYS = 2 * ROWS;
-const PLACES = 4 * KEYS;
+const PLACES = 2 * KEYS;
+/** A place holds the turn and, in its low bits, the number of a key. */
+const NUMBER = KEYS - 1;
+const TURNS = 2 ** 32 / KEYS;
 
 /**
  * Keys of three words that were seen in one turn, each with a number from 0 on: for what is not worth an entry in a table
@@ -13,9 +16,8 @@ export class TurnKeys {
   readonly words = new Uint32Array(3 * KEYS);
   count = 0;
   private readonly seed: number;
-  /** Numbers of keys by place; those of other turns are told by the turn. */
-  private readonly places = new Uint16Array(PLACES);
-  private readonly turns = new Uint32Array(PLACES);
+  /** Keys by place: turn * KEYS + number. What is of other turns is as good as free. */
+  private readonly places = new Uint32Array(PLACES);
   private turn = 1;
 
   /** @param seed bytes that make it unpredictable which keys share a place */
@@ -25,42 +27,52 @@ export class TurnKeys {
 
   /** The number of a key; -1 if it has none. */
   find(a: number, b: number, c: number): number {
-    const place = this.place(a, b, c);
-    return this.turns[place] === this.turn ? this.places[place]! : -1;
+    return this.numberAt(this.place(a, b, c));
   }
 
   /** Gives a key that has no number the next one; -1 if there is no room. */
   add(a: number, b: number, c: number): number {
+    return this.addAt(this.place(a, b, c), a, b, c);
+  }
+
+  /** Where a key is, or would be until another one is added. */
+  place(a: number, b: number, c: number): number {
+    const { words, places } = this;
+    const turn = this.turn * KEYS;
+    let hash = Math.imul(a ^ this.seed, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ b, 0xc2b2ae35);
+    hash = Math.imul(hash ^ (hash >>> 13) ^ c, 0x27d4eb2f);
+    for (let place = (hash ^ (hash >>> 16)) & (PLACES - 1); ; place = (place + 1) & (PLACES - 1)) {
+      const held = places[place]!;
+      if (held < turn || held >= turn + KEYS) return place;
+      const at = 3 * (held & NUMBER);
+      if (words[at] === a && words[at + 1] === b && words[at + 2] === c) return place;
+    }
+  }
+
+  /** The number of the key at a place; -1 if there is none. */
+  numberAt(place: number): number {
+    const held = this.places[place]!;
+    const turn = this.turn * KEYS;
+    return held >= turn && held < turn + KEYS ? held & NUMBER : -1;
+  }
+
+  /** Adds a key at its place. */
+  addAt(place: number, a: number, b: number, c: number): number {
     if (this.count === KEYS) return -1;
-    const place = this.place(a, b, c);
     const number = this.count++;
-    this.turns[place] = this.turn;
-    this.places[place] = number;
+    this.places[place] = this.turn * KEYS + number;
     this.words[3 * number] = a;
     this.words[3 * number + 1] = b;
     this.words[3 * number + 2] = c;
     return number;
   }
 
-  /** Where a key is, or would be. */
-  private place(a: number, b: number, c: number): number {
-    const { words, places, turns, turn } = this;
-    let hash = Math.imul(a ^ this.seed, 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ b, 0xc2b2ae35);
-    hash = Math.imul(hash ^ (hash >>> 13) ^ c, 0x27d4eb2f);
-    for (let place = (hash ^ (hash >>> 16)) & (PLACES - 1); ; place = (place + 1) & (PLACES - 1)) {
-      if (turns[place] !== turn) return place;
-      const at = 3 * places[place]!;
-      if (words[at] === a && words[at + 1] === b && words[at + 2] === c) return place;
-    }
-  }
-
   /** Begins another turn. */
   clear(): void {
     this.count = 0;
-    this.turn = (this.turn + 1) >>> 0;
-    if (this.turn > 0) return;
-    this.turns.fill(0);
+    if (++this.turn < TURNS) return;
+    this.places.fill(0);
     this.turn = 1;
   }
 }

@@ -1,10 +1,12 @@
 import { Batch } from '../packet/batch.js';
+import { ROWS } from '../packet/columns.js';
 import { FLOW } from '../packet/flow.js';
 import { HeldPackets } from '../packet/held.js';
 import { writeChecksums, writeEnds } from '../packet/nat/headers.js';
-import { type Mapping, Mappings } from '../packet/nat/mappings.js';
-import { isError, moveQuoted, readQuoted } from '../packet/nat/quoted.js';
-import { PROTOCOL } from '../packet/protocol.js';
+import { Mappings } from '../packet/nat/mappings.js';
+import { moveQuoted, readQuoted } from '../packet/nat/quoted.js';
+import type { Packets } from '../packet/packets.js';
+import { ICMP_ERRORS, PROTOCOL } from '../packet/protocol.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { faultDrops, passSound } from '../pipeline/faulty.js';
 import { seedBytes } from '../pipeline/seed.js';
@@ -47,6 +49,9 @@ const spec = {
 /** Seconds between two looks for mappings to forget. */
 const ROUND = 1;
 
+/** How a packet is translated: by its ports, by what it quotes, not at all, or never. */
+const KIND = { other: 0, flow: 1, error: 2, fragment: 3, unknown: 4 } as const;
+
 /**
  * Where the way out is not the tunnel by which the telescope's traffic comes, nobody routes answers for the addresses of
  * clones back. So what a clone begins goes out from ADDRESS, each flow by a port of its own that nobody can foresee, and only
@@ -75,6 +80,8 @@ export class ExportNat extends Element<typeof spec> {
   private readonly errors = new Batch();
   private readonly kept = new Batch();
   private readonly sound = new Batch();
+  /** The KIND of each row of a batch. */
+  private readonly kinds = new Uint8Array(ROWS);
   /** Of both ways: what comes back enters the graph before what goes out has left it, so it waits for the next turn. */
   private readonly queues = [this.config.queue, this.config.queue].map((packets) => new HeldPackets({ packets }));
 
@@ -92,16 +99,16 @@ export class ExportNat extends Element<typeof spec> {
     });
   }
 
-  override push({ rows, count }: Batch, input: number): void {
+  override push(batch: Batch, input: number): void {
     const { packets, moved, errors, kept, sound, drops } = this;
-    const outward = input === this.input.out;
     const queue = this.queues[input]!;
     const now = this.now();
-    for (const batch of [moved, errors, kept, sound]) batch.clear();
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      if (outward ? this.leaves(row, now) : this.comes(row, now)) kept.add(row);
-    }
+    moved.clear();
+    errors.clear();
+    kept.clear();
+    sound.clear();
+    if (input === this.input.out) this.leave(batch, now);
+    else this.come(batch, now);
     const faulty = writeEnds(packets, moved) + writeChecksums(packets, errors);
     if (faulty === 0) sound.addAll(kept);
     else passSound(packets, kept, drops, sound);
@@ -127,91 +134,118 @@ export class ExportNat extends Element<typeof spec> {
   }
 
   override get waiting(): number {
-    return this.queues.reduce((sum, { count }) => sum + count, 0);
+    return this.queues[0]!.count + this.queues[1]!.count;
   }
 
-  /** Translates a row that leaves. False if it has ended. */
-  private leaves(row: number, now: number): boolean {
+  /** Translates rows that leave. */
+  private leave({ rows, count }: Batch, now: number): void {
+    const { packets, mappings, kinds, drops, moved, kept } = this;
+    const { src, sport, dport, proto, tcpFlags, flowState } = packets;
+    const { address } = this.config;
+    let asked = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      // A flow from outside is answered from the address that it went to.
+      const kind = (flowState[row]! & FLOW.fromOutside) !== 0 ? KIND.other : kindOf(packets, row);
+      kinds[i] = kind;
+      if (kind === KIND.flow) mappings.ask(asked++, packets, row);
+    }
+    mappings.outward(asked, now);
+    let answered = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      switch (kinds[i]) {
+        case KIND.flow: {
+          const slot = mappings.slots[answered++]!;
+          if (slot < 0) {
+            drops.full.add(row);
+            continue;
+          }
+          mappings.note(slot, now, false, tcpFlags[row]!);
+          src[row] = address;
+          // Of an ICMP echo the identifier is in the column dport, whoever sends it.
+          if (proto[row] === PROTOCOL.icmp) dport[row] = mappings.outer[slot]!;
+          else sport[row] = mappings.outer[slot]!;
+          moved.add(row);
+          break;
+        }
+        case KIND.error:
+          if (!this.errorLeaves(row)) continue;
+          break;
+        case KIND.fragment:
+          drops.fragment.add(row);
+          continue;
+        case KIND.unknown:
+          drops.protocol.add(row);
+          continue;
+      }
+      kept.add(row);
+    }
+  }
+
+  /** Translates rows that come. */
+  private come({ rows, count }: Batch, now: number): void {
+    const { packets, mappings, drops, moved, kept } = this;
+    const { src, dst, sport, dport, proto, tcpFlags } = packets;
+    const { address } = this.config;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      switch (dst[row] === address ? kindOf(packets, row) : KIND.other) {
+        case KIND.flow: {
+          const peerPort = proto[row] === PROTOCOL.icmp ? 0 : sport[row]!;
+          const slot = mappings.inward(proto[row]!, dport[row]!, src[row]!, peerPort);
+          if (slot < 0) {
+            drops.unknown.add(row);
+            continue;
+          }
+          mappings.note(slot, now, true, tcpFlags[row]!);
+          dst[row] = mappings.address[slot]!;
+          dport[row] = mappings.port[slot]!;
+          moved.add(row);
+          break;
+        }
+        case KIND.error:
+          if (!this.errorComes(row)) continue;
+          break;
+        case KIND.fragment:
+          drops.fragment.add(row);
+          continue;
+        case KIND.unknown:
+          drops.protocol.add(row);
+          continue;
+      }
+      kept.add(row);
+    }
+  }
+
+  /** Translates an ICMP error that a clone sends about what it was sent. False if it has ended. */
+  private errorLeaves(row: number): boolean {
     const { packets, mappings, drops } = this;
-    // A flow from outside is answered from the address that it went to.
-    if ((packets.flowState[row]! & FLOW.fromOutside) !== 0) return true;
-    if (packets.fragment[row] !== 0) return this.end(drops.fragment, row);
+    const quoted = readQuoted(packets, row);
+    if (!quoted) return this.end(drops.protocol, row);
+    const { proto, src, dst, sport, dport } = quoted;
     const universe = packets.universe[row]!;
-    const [src, dst] = [packets.src[row]!, packets.dst[row]!];
-    if (isError(packets, row)) {
-      const quoted = readQuoted(packets, row);
-      if (!quoted) return this.end(drops.protocol, row);
-      const { proto, sport, dport } = quoted;
-      const echo = proto === PROTOCOL.icmp;
-      const mapping = mappings.outward(
-        universe,
-        proto,
-        quoted.dst,
-        echo ? sport : dport,
-        quoted.src,
-        echo ? 0 : sport,
-        now,
-        false,
-      );
-      if (!mapping) return this.end(drops.unknown, row);
-      moveQuoted(packets, row, quoted, 'dst', this.config.address, mapping.outer);
-      this.move(row, 'src', this.config.address);
-      return true;
-    }
-    const ports = this.portsOf(row);
-    if (!ports) return this.end(drops.protocol, row);
-    const proto = packets.proto[row]!;
-    const mapping = mappings.outward(universe, proto, src, ports.mine, dst, ports.peer, now, true);
-    if (!mapping) return this.end(drops.full, row);
-    mappings.note(mapping, now, false, packets.tcpFlags[row]!);
-    packets.src[row] = this.config.address;
-    this.setPort(row, 'sport', mapping.outer);
-    this.moved.add(row);
+    const slot =
+      proto === PROTOCOL.icmp
+        ? mappings.find(universe, proto, dst, sport, src, 0)
+        : mappings.find(universe, proto, dst, dport, src, sport);
+    if (slot < 0) return this.end(drops.unknown, row);
+    moveQuoted(packets, row, quoted, 'dst', this.config.address, mappings.outer[slot]!);
+    this.move(row, 'src', this.config.address);
     return true;
   }
 
-  /** Translates a row that comes. False if it has ended. */
-  private comes(row: number, now: number): boolean {
+  /** Translates an ICMP error about what a clone has sent. False if it has ended. */
+  private errorComes(row: number): boolean {
     const { packets, mappings, drops } = this;
-    if (packets.dst[row] !== this.config.address) return true;
-    if (packets.fragment[row] !== 0) return this.end(drops.fragment, row);
-    if (isError(packets, row)) {
-      const quoted = readQuoted(packets, row);
-      if (!quoted) return this.end(drops.protocol, row);
-      const { proto, src, dst, sport, dport } = quoted;
-      const mapping = src === this.config.address ? mappings.inward(proto, sport, dst, dport) : undefined;
-      if (!mapping) return this.end(drops.unknown, row);
-      moveQuoted(packets, row, quoted, 'src', mapping.address, mapping.port);
-      this.move(row, 'dst', mapping.address);
-      return true;
-    }
-    const ports = this.portsOf(row);
-    if (!ports) return this.end(drops.protocol, row);
-    const proto = packets.proto[row]!;
-    const outer = proto === PROTOCOL.icmp ? ports.mine : packets.dport[row]!;
-    const peerPort = proto === PROTOCOL.icmp ? 0 : packets.sport[row]!;
-    const mapping: Mapping | undefined = mappings.inward(proto, outer, packets.src[row]!, peerPort);
-    if (!mapping) return this.end(drops.unknown, row);
-    mappings.note(mapping, now, true, packets.tcpFlags[row]!);
-    packets.dst[row] = mapping.address;
-    this.setPort(row, 'dport', mapping.port);
-    this.moved.add(row);
+    const quoted = readQuoted(packets, row);
+    if (!quoted) return this.end(drops.protocol, row);
+    const { proto, src, dst, sport, dport } = quoted;
+    const slot = src === this.config.address ? mappings.inward(proto, sport, dst, dport) : -1;
+    if (slot < 0) return this.end(drops.unknown, row);
+    moveQuoted(packets, row, quoted, 'src', mappings.address[slot]!, mappings.port[slot]!);
+    this.move(row, 'dst', mappings.address[slot]!);
     return true;
-  }
-
-  /** The ports of a packet that a clone sends; for ICMP echo its identifier. */
-  private portsOf(row: number): { readonly mine: number; readonly peer: number } | undefined {
-    const { proto, sport, dport } = this.packets;
-    if (proto[row] === PROTOCOL.tcp || proto[row] === PROTOCOL.udp) return { mine: sport[row]!, peer: dport[row]! };
-    const type = sport[row]! >> 8;
-    return proto[row] === PROTOCOL.icmp && (type === 8 || type === 0) ? { mine: dport[row]!, peer: 0 } : undefined;
-  }
-
-  /** Of an ICMP echo the identifier is in the column dport, whoever sends it. */
-  private setPort(row: number, end: 'sport' | 'dport', port: number): void {
-    const { packets } = this;
-    if (packets.proto[row] === PROTOCOL.icmp) packets.dport[row] = port;
-    else packets[end][row] = port;
   }
 
   /** Gives an ICMP error another address. */
@@ -226,4 +260,14 @@ export class ExportNat extends Element<typeof spec> {
     drop.add(row);
     return false;
   }
+}
+
+/** The KIND of a packet that is to be translated. */
+function kindOf({ fragment, proto, sport }: Packets, row: number): number {
+  if (fragment[row] !== 0) return KIND.fragment;
+  if (proto[row] === PROTOCOL.tcp || proto[row] === PROTOCOL.udp) return KIND.flow;
+  if (proto[row] !== PROTOCOL.icmp) return KIND.unknown;
+  const type = sport[row]! >> 8;
+  if (type === 8 || type === 0) return KIND.flow;
+  return ICMP_ERRORS.includes(type) ? KIND.error : KIND.unknown;
 }

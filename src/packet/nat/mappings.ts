@@ -1,25 +1,7 @@
-import { createHmac } from 'node:crypto';
+import type { Packets } from '../packets.js';
 import { PROTOCOL, TCP_FLAG } from '../protocol.js';
 import { Table } from '../table.js';
-
-/** One end of a flow that a clone has begun, and the port by which the other end knows it. */
-export interface Mapping {
-  readonly slot: number;
-  readonly proto: number;
-  /** The clone's address and port, or ICMP identifier. */
-  readonly address: number;
-  readonly port: number;
-  /** The other end's; its port is 0 for ICMP. */
-  readonly peer: number;
-  readonly peerPort: number;
-  /** The port, or identifier, that is seen outside. */
-  readonly outer: number;
-  active: number;
-  /** TCP: whether both ends have gone on after the SYNs, and whether one has ended it. */
-  answered: boolean;
-  open: boolean;
-  closed: boolean;
-}
+import { type PortOptions, Ports } from './ports.js';
 
 /** Seconds that a mapping is kept without packets. */
 export interface MappingTimeouts {
@@ -29,122 +11,164 @@ export interface MappingTimeouts {
   readonly icmp: number;
 }
 
-export interface MappingOptions {
+export interface MappingOptions extends PortOptions {
   readonly capacity: number;
-  /** The ports that are given out, both included. */
-  readonly ports: readonly [number, number];
   readonly timeouts: MappingTimeouts;
-  /** 16 bytes that make ports unpredictable (RFC 6056). */
-  readonly seed: Uint8Array;
 }
 
+/** TCP: whether both ends have gone on after the SYNs, and whether one has ended it. */
+const STATE = { answered: 1, open: 2, closed: 4 } as const;
+
 const WORDS = 5;
-/** Ports that are tried before it is given up. */
-const TRIES = 64;
 
 /**
  * Which flow of a clone goes by which port outside. Each has a port of its own, and only the end that the clone has spoken
  * to reaches it: address- and port-dependent mapping and filtering (RFC 4787 4.1, 5), the narrowest there is.
+ *
+ * A mapping is a slot of its columns, from when it is made until a sweep forgets it.
  */
 export class Mappings {
-  private readonly options: MappingOptions;
+  /** Flows at once. */
+  size = 0;
+  /** The port, or identifier, that is seen outside; 0 where there is no mapping. */
+  readonly outer: Uint16Array;
+  /** The clone's address and port, or ICMP identifier. */
+  readonly address: Uint32Array;
+  readonly port: Uint16Array;
+  /** Result i of outward(): the mapping of the flow, or -1 if it cannot have one. */
+  readonly slots: Int32Array;
+  private readonly timeouts: MappingTimeouts;
   private readonly table: Table;
-  private readonly all = new Map<number, Mapping>();
-  /** By protocol and port: the mapping that has it. */
-  private readonly taken = new Map<number, Mapping>();
-  private drawn: Buffer = Buffer.alloc(0);
-  private draws = 0;
+  /** The same table for single lookups, which leave `slots` as they are. */
+  private readonly single: Table;
+  private readonly ports: Ports;
+  private readonly proto: Uint8Array;
+  /** The other end; its port is 0 for ICMP. */
+  private readonly peer: Uint32Array;
+  private readonly peerPort: Uint16Array;
+  private readonly state: Uint8Array;
+  /** When the last packet passed. */
+  private readonly active: Float64Array;
+  /** All slots in use are below this. */
+  private end = 0;
 
-  constructor(options: MappingOptions) {
-    this.options = options;
-    this.table = new Table({ keyWords: WORDS, valueWords: 0, capacity: options.capacity, seed: options.seed });
+  constructor({ capacity, timeouts, ...ports }: MappingOptions) {
+    this.timeouts = timeouts;
+    this.ports = new Ports(ports);
+    const shape = { keyWords: WORDS, valueWords: 0, capacity };
+    this.table = new Table({ ...shape, seed: ports.seed });
+    this.single = new Table({ ...shape, memory: this.table.memory, batch: 1 });
+    this.slots = this.table.slots;
+    const { places } = this.table;
+    this.outer = new Uint16Array(places);
+    this.address = new Uint32Array(places);
+    this.port = new Uint16Array(places);
+    this.proto = new Uint8Array(places);
+    this.peer = new Uint32Array(places);
+    this.peerPort = new Uint16Array(places);
+    this.state = new Uint8Array(places);
+    this.active = new Float64Array(places);
   }
 
-  get size(): number {
-    return this.all.size;
+  /** Says which flow is number i of the next outward(): that of a row that a clone sends, TCP, UDP or ICMP echo. */
+  ask(i: number, packets: Packets, row: number): void {
+    const proto = packets.proto[row]!;
+    // Of an ICMP echo the identifier is in dport, and it is both ends'.
+    const ports =
+      proto === PROTOCOL.icmp ? packets.dport[row]! << 16 : (packets.sport[row]! << 16) | packets.dport[row]!;
+    const { keys } = this.table;
+    const at = i * WORDS;
+    keys[at] = packets.universe[row]!;
+    keys[at + 1] = packets.src[row]!;
+    keys[at + 2] = packets.dst[row]!;
+    keys[at + 3] = ports;
+    keys[at + 4] = proto;
   }
 
-  /** The mapping of a clone's flow. @param make whether to make one if there is none; undefined if that cannot be */
-  outward(
-    universe: number,
-    proto: number,
-    address: number,
-    port: number,
-    peer: number,
-    peerPort: number,
-    now: number,
-    make: boolean,
-  ): Mapping | undefined {
-    const { table } = this;
-    table.keys.set([universe, address, peer, (port << 16) | peerPort, proto]);
-    if (make) table.upsert(1, 0);
-    else table.lookup(1);
-    const slot = table.slots[0]!;
-    if (slot < 0) return undefined;
-    const known = this.all.get(slot);
-    if (known) return known;
-    const outer = this.draw(proto);
-    if (outer === undefined) {
-      table.remove(slot);
-      return undefined;
-    }
-    const made: Mapping = {
-      ...{ slot, proto, address, port, peer, peerPort, outer, active: now },
-      ...{ answered: false, open: false, closed: false },
-    };
-    this.all.set(slot, made);
-    this.taken.set((proto << 16) | outer, made);
-    return made;
+  /** Writes to `slots` the mappings of the first n flows that were asked for, and makes those that are not there. */
+  outward(n: number, now: number): void {
+    if (n > 0 && this.table.upsert(n, 0) > 0) this.make(n, now);
   }
 
-  /** The mapping by which an end outside may reach a clone. */
-  inward(proto: number, outer: number, peer: number, peerPort: number): Mapping | undefined {
-    const mapping = this.taken.get((proto << 16) | outer);
-    return mapping && mapping.peer === peer && mapping.peerPort === peerPort ? mapping : undefined;
+  /** The mapping of one flow of a clone, or -1. */
+  find(universe: number, proto: number, address: number, port: number, peer: number, peerPort: number): number {
+    const { keys, slots } = this.single;
+    keys[0] = universe;
+    keys[1] = address;
+    keys[2] = peer;
+    keys[3] = (port << 16) | peerPort;
+    keys[4] = proto;
+    this.single.lookup(1);
+    return slots[0]!;
   }
 
-  /** A packet has passed. */
-  note(mapping: Mapping, now: number, inward: boolean, tcpFlags: number): void {
-    mapping.active = now;
-    if (mapping.proto !== PROTOCOL.tcp) return;
-    if (inward) mapping.answered = true;
-    else if (mapping.answered) mapping.open = true;
-    if (tcpFlags & (TCP_FLAG.fin | TCP_FLAG.rst)) mapping.closed = true;
-    else if (!inward && tcpFlags & TCP_FLAG.syn) mapping.answered = mapping.open = mapping.closed = false;
+  /** The mapping by which an end outside may reach a clone, or -1. */
+  inward(proto: number, outer: number, peer: number, peerPort: number): number {
+    const slot = this.ports.holder(proto, outer);
+    return slot >= 0 && this.peer[slot] === peer && this.peerPort[slot] === peerPort ? slot : -1;
   }
 
-  /** A port that nobody has, drawn at random. */
-  private draw(proto: number): number | undefined {
-    const [first, last] = this.options.ports;
-    for (let i = 0; i < TRIES; i++) {
-      if (this.drawn.length < 4) {
-        this.drawn = createHmac('sha256', this.options.seed)
-          .update(String(this.draws++))
-          .digest();
+  /** A packet has passed. @param tcpFlags 0 if it is none of TCP, so that nothing is made of its state */
+  note(slot: number, now: number, inward: boolean, tcpFlags: number): void {
+    this.active[slot] = now;
+    let state = this.state[slot]!;
+    if (inward) state |= STATE.answered;
+    else if ((state & STATE.answered) !== 0) state |= STATE.open;
+    if ((tcpFlags & (TCP_FLAG.fin | TCP_FLAG.rst)) !== 0) state |= STATE.closed;
+    else if (!inward && (tcpFlags & TCP_FLAG.syn) !== 0) state = 0;
+    this.state[slot] = state;
+  }
+
+  /** Gives ports to the flows that are new among the first n. */
+  private make(n: number, now: number): void {
+    const { slots, fresh, keys } = this.table;
+    for (let i = 0; i < n; i++) {
+      const slot = slots[i]!;
+      if (slot < 0) continue;
+      if (fresh[i] === 0) {
+        // It was new earlier in this batch, and got no port.
+        if (this.outer[slot] === 0) slots[i] = -1;
+        continue;
       }
-      const port = first + (this.drawn.readUInt32LE() % (last - first + 1));
-      this.drawn = this.drawn.subarray(4);
-      if (!this.taken.has((proto << 16) | port)) return port;
+      const at = i * WORDS;
+      const proto = keys[at + 4]!;
+      const outer = this.ports.take(proto, slot);
+      if (outer === 0) {
+        this.table.remove(slot);
+        slots[i] = -1;
+        continue;
+      }
+      this.outer[slot] = outer;
+      this.address[slot] = keys[at + 1]!;
+      this.peer[slot] = keys[at + 2]!;
+      this.port[slot] = keys[at + 3]! >>> 16;
+      this.peerPort[slot] = keys[at + 3]! & 0xffff;
+      this.proto[slot] = proto;
+      this.state[slot] = 0;
+      this.active[slot] = now;
+      this.size++;
+      if (slot >= this.end) this.end = slot + 1;
     }
-    return undefined;
   }
 
   /** Forgets mappings that have been quiet for too long. */
   sweep(now: number): void {
-    const { tcp, transitory, udp, icmp } = this.options.timeouts;
-    for (const mapping of this.all.values()) {
-      const isTcp = mapping.proto === PROTOCOL.tcp;
-      const timeout = isTcp
-        ? mapping.open && !mapping.closed
-          ? tcp
-          : transitory
-        : mapping.proto === PROTOCOL.udp
-          ? udp
-          : icmp;
-      if (now - mapping.active < timeout) continue;
-      this.table.remove(mapping.slot);
-      this.all.delete(mapping.slot);
-      this.taken.delete((mapping.proto << 16) | mapping.outer);
+    for (let slot = 0; slot < this.end; slot++) {
+      const outer = this.outer[slot]!;
+      if (outer === 0 || now - this.active[slot]! < this.timeout(slot)) continue;
+      this.table.remove(slot);
+      this.ports.free(this.proto[slot]!, outer);
+      this.outer[slot] = 0;
+      this.size--;
     }
+    if (this.size === 0) this.end = 0;
+  }
+
+  private timeout(slot: number): number {
+    const { tcp, transitory, udp, icmp } = this.timeouts;
+    const proto = this.proto[slot];
+    if (proto === PROTOCOL.tcp)
+      return (this.state[slot]! & (STATE.open | STATE.closed)) === STATE.open ? tcp : transitory;
+    return proto === PROTOCOL.udp ? udp : icmp;
   }
 }

@@ -1,5 +1,5 @@
 import type { Packets } from '../packets.js';
-import { ICMP_ERRORS, PROTOCOL } from '../protocol.js';
+import { PROTOCOL } from '../protocol.js';
 
 /** What an ICMP error quotes: where its IPv4 header lies, and whose packet it was. */
 export interface Quoted {
@@ -12,9 +12,6 @@ export interface Quoted {
   readonly sport: number;
   readonly dport: number;
 }
-
-export const isError = ({ proto, sport }: Packets, row: number): boolean =>
-  proto[row] === PROTOCOL.icmp && ICMP_ERRORS.includes(sport[row]! >> 8);
 
 /** Reads the packet that the ICMP error of a row quotes. Undefined if it is cut short, or of another protocol. */
 export function readQuoted(packets: Packets, row: number): Quoted | undefined {

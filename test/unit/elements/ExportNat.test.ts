@@ -140,3 +140,27 @@ t.test('ports are bounded, not to be foreseen, and free again after a while', as
   t.ok(many.filter((port, i) => Math.abs(port - (many[i - 1] ?? 0)) < 100).length < 5, 'they are far apart');
   await engine.stop();
 });
+
+t.test('packets of one batch are translated in their order, and what one flow is given the others see', async (t) => {
+  const { put, run, element } = rig(ExportNat, 'ADDRESS 198.51.100.1, FIRST 5000, LAST 5001');
+  const send = (bytes: Buffer) => put(bytes, { ...columnsOf(bytes), universe: 1, length: bytes.length }, 'out');
+  const flow = (sport: number) => craft({ src: CLONE, dst: PEER, proto: 17, sport, payload: Buffer.alloc(8) });
+  const quoted = craft({ src: PEER, dst: CLONE, proto: 17, sport: 80, dport: 1, payload: Buffer.alloc(8) });
+  send(flow(1));
+  send(flow(2));
+  send(flow(3));
+  send(craft({ src: CLONE, dst: PEER, proto: 1, icmp: [3, 3], payload: quoted }));
+  send(flow(3));
+  send(craft({ src: CLONE, dst: PEER, proto: 47 }));
+  send(flow(1));
+  const left = run().out!.map(({ bytes }) => bytes);
+  t.same(
+    left.map((bytes) => bytes[9]),
+    [17, 17, 1, 17],
+  );
+  const ports = left.map((bytes) => bytes.readUInt16BE(bytes[9] === 1 ? 28 + 22 : 20));
+  t.same([...new Set(ports)].sort(), [5000, 5001]);
+  t.equal(ports[0], ports[3], 'a flow has one port');
+  t.equal(ports[2], ports[0], 'and the error is about the first one');
+  t.same([element.drops.full.value, element.drops.protocol.value], [2, 1], 'the third flow gets none, twice');
+});

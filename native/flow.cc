@@ -231,8 +231,9 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
     }
   };
   const auto expect = [&](Probe& probe) {
-    probe.likely[0] = table_.likely(probe.hashes[0]);
-    if constexpr (from == From::kInside) probe.likely[1] = table_.likely(probe.hashes[1]);
+    const bool opens = probe.subject.opens;
+    probe.likely[0] = table_.likely(probe.hashes[0], opens && from == From::kOutside);
+    if constexpr (from == From::kInside) probe.likely[1] = table_.likely(probe.hashes[1], opens);
   };
   staged(
       static_cast<uint32_t>(rows.size()),
@@ -288,7 +289,7 @@ uint32_t Flows::sweep(uint32_t now, uint32_t budget) {
 
 FlowCounts Flows::count() const {
   FlowCounts counts{};
-  for (uint32_t slot = 0; slot < table_.used(); ++slot) {
+  for (uint32_t slot = 0; slot < table_.slots(); ++slot) {
     if (!table_.holds(slot)) continue;
     const FlowEntry entry = at(slot);
     const FlowState held = entry.state();

@@ -49,7 +49,7 @@ void Scans::admit(const Packets& packets, std::span<const uint16_t> rows, uint32
         auto& key = keys[i % kStaged] = {packets.src()[row], proto, port};
         table_.prefetch(hashes[i % kStaged] = table_.hash<kKeyWords>(key.data()));
       },
-      [&](uint32_t i) { likelies[i % kStaged] = table_.likely(hashes[i % kStaged]); },
+      [&](uint32_t i) { likelies[i % kStaged] = table_.likely(hashes[i % kStaged], true); },
       [&](uint32_t i) {
         bool isNew;
         const int32_t slot =

@@ -13,19 +13,15 @@ namespace potemkin {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x70746232;  // "ptb2"
+constexpr uint32_t kMagic = 0x70746233;  // "ptb3"
 constexpr uint32_t kMostKeyWords = 8, kMostValueWords = 64, kMostCapacity = 1u << 30;
 constexpr uint32_t kLine = 64;
 
-// Entries beyond capacity, for what is in the table twice while it moves: see flow_settle.cc.
-uint32_t slotsFor(uint32_t capacity) {
-  return capacity + std::min(capacity, Table::kSpare);
-}
-
 uint32_t bucketsFor(uint32_t capacity) {
   const auto over = [](uint32_t n, uint32_t by) { return (n + by - 1) / by; };
-  // There is a place for every entry, so that only a lack of entries can be in the way of a key.
-  return std::max(over(capacity, Table::kFill), over(slotsFor(capacity), Table::kWays));
+  // Places beyond capacity are for what is in the table twice while it moves: see flow_settle.cc.
+  return std::max(over(capacity, Table::kFill),
+                  over(capacity + std::min(capacity, Table::kSpare), Table::kWays));
 }
 
 uint32_t strideOf(const TableShape& shape) {
@@ -61,14 +57,13 @@ size_t lined(size_t bytes) {
   return (bytes + kLine - 1) / kLine * kLine;
 }
 
-// Where parts lie, from the first line on.
+// Where parts lie, from the control words on.
 struct Layout {
-  size_t live, entries, end;
+  size_t entries, end;
 
   explicit Layout(const TableShape& shape)
-      : live(size_t{bucketsFor(shape.capacity)} * TableBucket::kBytes),
-        entries(live + lined(size_t{slotsFor(shape.capacity)} / 8 + 4)),
-        end(entries + size_t{slotsFor(shape.capacity)} * 4 * strideOf(shape)) {}
+      : entries(lined(size_t{bucketsFor(shape.capacity)} * TableBucket::kBytes)),
+        end(entries + size_t{bucketsFor(shape.capacity)} * Table::kWays * 4 * strideOf(shape)) {}
 };
 
 }  // namespace
@@ -83,7 +78,7 @@ void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uin
   if (memory.size() != bytes(shape)) throw std::invalid_argument("the memory is not of the table's size");
   const auto base = reinterpret_cast<uintptr_t>(memory.data());
   if (base % 8 != 0) throw std::invalid_argument("a table's memory must be aligned to 8 bytes");
-  const size_t indexAt = lined(base + sizeof(TableHeader)) - base;
+  const size_t controlAt = lined(base + sizeof(TableHeader)) - base;
   // A lookup at random in a large table costs two misses of the TLB as well, which huge pages save. Advice
   // only: what the kernel does with it is its business.
   constexpr uintptr_t kHuge = uintptr_t{2} << 20;
@@ -97,7 +92,7 @@ void Table::create(std::span<uint8_t> memory, const TableShape& shape, const uin
   header->valueWords = shape.valueWords;
   header->capacity = shape.capacity;
   header->buckets = bucketsFor(shape.capacity);
-  header->indexAt = static_cast<uint32_t>(indexAt);
+  header->controlAt = static_cast<uint32_t>(controlAt);
   header->entriesLine = static_cast<uint32_t>(Layout(shape).entries / kLine);
   header->seed[0] = scrambled(seed[0]);
   // An even factor would lose bits.
@@ -119,17 +114,16 @@ Table::Table(std::span<uint8_t> memory) {
   stride_ = strideOf(shape);
   buckets_ = bucketsFor(shape.capacity);
   capacity_ = shape.capacity;
-  slots_ = slotsFor(shape.capacity);
+  slots_ = buckets_ * kWays;
   const Layout layout(shape);
-  if (memory.size() != bytes(shape) || header.buckets != buckets_ || header.indexAt < sizeof(TableHeader) ||
-      header.indexAt % 4 != 0 || header.entriesLine != layout.entries / kLine ||
-      header.indexAt + layout.end > memory.size()) {
+  if (memory.size() != bytes(shape) || header.buckets != buckets_ || header.controlAt < sizeof(TableHeader) ||
+      header.controlAt % 4 != 0 || header.entriesLine != layout.entries / kLine ||
+      header.controlAt + layout.end > memory.size()) {
     fail();
   }
   // SAFETY: all parts were just seen to lie within the memory, behind the header and one another.
-  index_ = memory.data() + header.indexAt;
-  live_ = reinterpret_cast<uint32_t*>(index_ + layout.live);
-  entries_ = reinterpret_cast<uint32_t*>(index_ + layout.entries);
+  control_ = memory.data() + header.controlAt;
+  entries_ = reinterpret_cast<uint32_t*>(control_ + layout.entries);
   seed_[0] = header.seed[0];
   seed_[1] = header.seed[1];
 
@@ -147,30 +141,6 @@ Table::~Table() {
   std::atomic_ref(header_->lock).store(0, std::memory_order_release);
 }
 
-int32_t Table::takeEntry() {
-  uint32_t slot = header_->free - 1;
-  // Damaged contents may name an entry that is in use, and so make two keys one.
-  if (slot < slots_) {
-    header_->free = *entry(slot);
-    if (header_->free - 1 < slots_) __builtin_prefetch(entry(header_->free - 1));
-  } else if (header_->used < slots_) {
-    slot = header_->used++;
-  } else {
-    return kNone;
-  }
-  live_[slot / 32] |= 1u << slot % 32;
-  ++header_->live;
-  return static_cast<int32_t>(slot);
-}
-
-void Table::freeEntry(uint32_t slot) {
-  live_[slot / 32] &= ~(1u << slot % 32);
-  *entry(slot) = header_->free;
-  header_->free = slot + 1;
-  --header_->live;
-  if (header_->live == 0) header_->used = header_->free = 0;
-}
-
 int32_t Table::insert(const uint32_t* key, uint64_t hash) {
   const auto freeWay = [this](uint32_t at) { return TableBucket(bucket(at)).matching(0).take(); };
   uint32_t at = home(hash);
@@ -179,44 +149,31 @@ int32_t Table::insert(const uint32_t* key, uint64_t hash) {
     if (probes == buckets_) return kNone;
     at = next(at);
   }
-  const int32_t taken = takeEntry();
-  if (taken == kNone) return kNone;
   for (uint32_t passed = home(hash); passed != at; passed = next(passed)) countOverflow(bucket(passed), 1);
-  const auto slot = static_cast<uint32_t>(taken);
-  uint8_t* in = bucket(at);
-  in[way] = tagOf(hash);
-  memcpy(in + TableBucket::kNumbersAt + size_t{way} * 4, &slot, 4);
+  bucket(at)[way] = tagOf(hash);
+  ++header_->live;
+  const uint32_t slot = at * kWays + way;
   uint32_t* held = entry(slot);
   for (uint32_t i = 0; i < keyWords_; ++i) held[i] = key[i];
   for (uint32_t i = keyWords_; i < stride_; ++i) held[i] = 0;
-  return taken;
+  return static_cast<int32_t>(slot);
 }
 
 bool Table::remove(uint32_t slot) {
   if (!holds(slot)) return false;
-  const uint64_t hash = this->hash(entry(slot));
-  const auto wayOf = [&](uint32_t at) {
-    auto ways = TableBucket(bucket(at)).matching(tagOf(hash));
-    uint32_t way = ways.take();
-    while (way != kWays && named(bucket(at), way) != slot) way = ways.take();
-    return way;
-  };
-  uint32_t at = home(hash);
-  uint32_t way = wayOf(at);
-  for (uint32_t probes = 1; way == kWays && probes < buckets_; ++probes, way = wayOf(at)) at = next(at);
-  // Otherwise contents are damaged, and nothing names the entry.
-  if (way != kWays) {
-    bucket(at)[way] = 0;
-    for (uint32_t passed = home(hash); passed != at; passed = next(passed)) countOverflow(bucket(passed), -1);
-  }
-  freeEntry(slot);
+  const uint32_t at = slot / kWays;
+  uint32_t passed = home(hash(entry(slot)));
+  for (uint32_t probes = 0; passed != at && probes < buckets_; ++probes, passed = next(passed))
+    countOverflow(bucket(passed), -1);
+  *tag(slot) = 0;
+  --header_->live;
   return true;
 }
 
 void Table::forgetOldest(uint32_t now) {
-  const uint32_t end = used(), window = std::min(kWindow, end);
+  const uint32_t end = slots_, window = std::min(kWindow, end);
   const auto following = [&](uint32_t slot) { return slot + 1 < end ? slot + 1 : 0; };
-  uint32_t slot = header_->cursor < end ? header_->cursor : 0;
+  uint32_t slot = header_->cursor % end;
   slot = slot < window ? slot + end - window : slot - window;
   int32_t oldest = kNone;
   uint32_t most = 0;
@@ -241,7 +198,7 @@ uint32_t Table::lookup(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
   uint32_t found = 0;
   staged(
       n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
-      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged]); },
+      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged], false); },
       [&](uint32_t i) {
         const int32_t slot = find(keys + size_t{i} * keyWords_, hashes[i % kStaged], likelies[i % kStaged]);
         const bool there = slot != kNone && !older(static_cast<uint32_t>(slot), now, timeout);
@@ -258,7 +215,7 @@ uint32_t Table::upsert(const uint32_t* keys, uint32_t n, uint32_t now, uint32_t 
   uint32_t added = 0;
   staged(
       n, [&](uint32_t i) { prefetch(hashes[i % kStaged] = hash(keys + size_t{i} * keyWords_)); },
-      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged]); },
+      [&](uint32_t i) { likelies[i % kStaged] = likely(hashes[i % kStaged], true); },
       [&](uint32_t i) {
         bool isNew;
         slots[i] = upsert(keys + size_t{i} * keyWords_, hashes[i % kStaged], likelies[i % kStaged], now,

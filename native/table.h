@@ -3,18 +3,17 @@
 // The memory belongs to someone else (JavaScript) and is borrowed for the length of a call. It describes
 // itself:
 //
-//   header | index: buckets of a cache line | a bit an entry: whether it is in use | entries: key, last seen,
+//   header | a control word of 16 bytes a bucket: 14 tags, count of overflows | entries: key, last seen,
 //   value
 //
-// Entries lie in order of arrival, and what was removed last is used again first. So few of them in a table
-// for many are close together, and its memory is touched no further than it is used. An entry never moves:
-// its slot number stays good until it is removed.
+// Open addressing by buckets, as in Folly's F14: an entry lies in the first bucket from its home that had
+// room and never moves, so its slot number stays good until it is removed. A tag is 8 bits of the hash, 0 if
+// the place is free. The count of overflows says how many entries passed this bucket because it was full; a
+// search ends at the first bucket where it is 0, so removing needs no tombstones.
 //
-// The index is open addressing by buckets, as in Folly's F14: an entry is named in the first bucket from its
-// home that had room, with 8 bits of the hash as a tag. A bucket's count of overflows says how many entries
-// passed it because it was full; a search ends at the first bucket where it is 0, so removing needs no
-// tombstones. The tags, the count and the numbers of the entries are one cache line, and an entry is the
-// next.
+// Control words are few enough for a processor's last cache even in a table of ten million, so that a search
+// waits for memory once. Entries in order of arrival behind an index that names them would be closer together
+// in a table that is nearly empty, but cost one wait more in a large one: see docs/performance.md.
 //
 // The hash is a folded multiplication (as in wyhash) under a secret 128-bit seed: who cannot see hashes or
 // timings to the nanosecond cannot choose keys that collide. It is no message authentication code.
@@ -40,14 +39,12 @@ struct TableShape {
 // The first bytes of a table's memory. JavaScript reads some of it: see src/packet/table.ts.
 struct TableHeader {
   uint32_t magic, keyWords, valueWords, capacity;
-  uint32_t buckets, indexAt, entriesLine, lock;  // entriesLine: in lines of 64 bytes from the index on
+  uint32_t buckets, controlAt, entriesLine, lock;  // entriesLine: in lines of 64 bytes from controlAt on
   uint32_t live, cursor;
   uint32_t user[6];  // of the table's user
   uint64_t seed[2];
   uint64_t refused, forgotten, expired;  // how often, since the table was made
-  uint32_t used;  // entries that were ever in use; what lies behind them was never touched
-  uint32_t free;  // the entry that was removed last, and 1; its first word names the one before it
-  uint64_t spare[2];
+  uint64_t spare[3];
 };
 static_assert(sizeof(TableHeader) == 128);
 
@@ -57,12 +54,12 @@ enum class WhenFull : uint8_t { kRefuse, kForgetOldest };
 class Table {
  public:
   static constexpr uint32_t kWays = TableBucket::kWays;
-  // Capacity is reached when buckets name this many on average: two thirds of the places. About one key in
-  // 80 is then not in its home bucket.
-  static constexpr uint32_t kFill = 8;
-  // When full, what has expired or is the oldest is looked for among this many entries.
-  static constexpr uint32_t kWindow = 40;
-  // At most so many entries beyond capacity, which insert() may use; as many as capacity in a smaller table.
+  // Capacity is reached when buckets hold this many on average: 71 % of the places. About one key in 50 is
+  // then not in its home bucket.
+  static constexpr uint32_t kFill = 10;
+  // When full, what has expired or is the oldest is looked for among this many places.
+  static constexpr uint32_t kWindow = 84;
+  // At least so many places beyond capacity, which insert() may use; as many as capacity in a smaller table.
   static constexpr uint32_t kSpare = 1024;
   static constexpr int32_t kNone = -1;
   static constexpr uint32_t kNever = 0xffffffff;
@@ -86,15 +83,13 @@ class Table {
   uint32_t valueWords() const { return stride_ - keyWords_ - 1; }
   // Slot numbers are below this.
   uint32_t slots() const { return slots_; }
-  // … and those that are in use below this.
-  uint32_t used() const { return header_->used < slots_ ? header_->used : slots_; }
   bool full() const { return header_->live >= capacity_; }
 
   // An entry: keyWords words of key, one of last seen, valueWords of value.
   uint32_t* entry(uint32_t slot) const { return entries_ + size_t{slot} * stride_; }
   uint32_t& seen(uint32_t slot) const { return entry(slot)[keyWords_]; }
   uint32_t* value(uint32_t slot) const { return entry(slot) + keyWords_ + 1; }
-  bool holds(uint32_t slot) const { return slot < slots_ && (live_[slot / 32] >> slot % 32 & 1) != 0; }
+  bool holds(uint32_t slot) const { return slot < slots_ && *tag(slot) != 0; }
 
   // kWords is the words of a key where the caller knows them when it is compiled, else 0.
   template <uint32_t kWords = 0>
@@ -102,8 +97,9 @@ class Table {
 
   // Prefetches what likely() reads.
   void prefetch(uint64_t hash) const { __builtin_prefetch(bucket(home(hash))); }
-  // The slot that a key most likely has, and prefetches its entry; kNone if it most likely has none.
-  int32_t likely(uint64_t hash) const;
+  // The slot that a key most likely has, and prefetches its entry; kNone if it most likely has none. If such
+  // a key will be inserted, the place that it most likely gets is prefetched.
+  int32_t likely(uint64_t hash, bool inserts) const;
 
   // The slot of a key, or kNone. It is quick if what likely() said some time ago holds.
   template <uint32_t kWords = 0>
@@ -120,20 +116,19 @@ class Table {
                  WhenFull whenFull, bool& isNew);
 
   // Makes room for one key in a table that is full: removes what expired(slot) says has expired of the next
-  // kWindow entries, where the last sweep stopped.
+  // kWindow places, from where the last sweep stopped.
   template <typename Expired>
   void reclaim(Expired&& expired) {
-    if (full()) sweepEntries(kWindow, expired);
+    if (full()) sweepPlaces(kWindow, expired);
   }
 
-  // Forgets the entry last seen longest ago of the kWindow that reclaim() has just looked at.
+  // Forgets the entry last seen longest ago of the kWindow places that reclaim() has just looked at.
   void forgetOldest(uint32_t now);
 
-  // Visits as many entries as `budget` buckets have places, from where the last sweep stopped, and removes
-  // what has expired. Returns how many.
+  // Visits `budget` buckets from where the last sweep stopped and removes what has expired. Returns how many.
   template <typename Expired>
   uint32_t sweep(uint32_t budget, Expired&& expired) {
-    return sweepEntries(budget < buckets_ ? budget * kWays : slots_, expired);
+    return sweepPlaces(budget < buckets_ ? budget * kWays : slots_, expired);
   }
 
   // Time since then. A time that lies ahead counts as now, so a clock that steps back expires nothing.
@@ -154,16 +149,8 @@ class Table {
  private:
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>(((hash >> 32) * buckets_) >> 32); }
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
-  uint8_t* bucket(uint32_t bucket) const { return index_ + size_t{bucket} * TableBucket::kBytes; }
-  // The entry that a place of a bucket names: some number below slots().
-  uint32_t named(const uint8_t* bucket, uint32_t way) const {
-    uint32_t slot;
-    memcpy(&slot, bucket + TableBucket::kNumbersAt + size_t{way} * 4, 4);
-    return slot < slots_ ? slot : 0;
-  }
-  // An entry that is not in use; kNone if there is none.
-  int32_t takeEntry();
-  void freeEntry(uint32_t slot);
+  uint8_t* bucket(uint32_t bucket) const { return control_ + size_t{bucket} * TableBucket::kBytes; }
+  uint8_t* tag(uint32_t slot) const { return bucket(slot / kWays) + slot % kWays; }
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
@@ -172,11 +159,10 @@ class Table {
     return differ == 0;
   }
   template <typename Expired>
-  uint32_t sweepEntries(uint32_t budget, Expired&& expired) {
-    const uint32_t end = used();
-    if (budget > end) budget = end;
-    uint32_t slot = header_->cursor < end ? header_->cursor : 0, removed = 0;
-    for (; budget > 0; --budget, slot = slot + 1 < end ? slot + 1 : 0)
+  uint32_t sweepPlaces(uint32_t budget, Expired&& expired) {
+    if (budget > slots_) budget = slots_;
+    uint32_t slot = header_->cursor % slots_, removed = 0;
+    for (; budget > 0; --budget, slot = slot + 1 < slots_ ? slot + 1 : 0)
       if (holds(slot) && expired(slot)) removed += remove(slot);
     header_->cursor = slot;
     header_->expired += removed;
@@ -184,8 +170,7 @@ class Table {
   }
 
   TableHeader* header_;
-  uint8_t* index_;
-  uint32_t* live_;
+  uint8_t* control_;
   uint32_t* entries_;
   uint32_t keyWords_, stride_, buckets_, capacity_, slots_;
   uint64_t seed_[2];
@@ -217,15 +202,17 @@ inline uint64_t Table::hash(const uint32_t* key) const {
   return fold(h, 0x9e3779b97f4a7c15);
 }
 
-inline int32_t Table::likely(uint64_t hash) const {
-  const uint8_t* home = bucket(this->home(hash));
-  const uint32_t way = TableBucket(home).matching(tagOf(hash)).take();
+inline int32_t Table::likely(uint64_t hash, bool inserts) const {
+  const uint32_t home = this->home(hash);
+  const TableBucket control(bucket(home));
+  const uint32_t known = control.matching(tagOf(hash)).take();
+  const uint32_t way = known == kWays && inserts ? control.matching(0).take() : known;
   if (way == kWays) return kNone;
-  const uint32_t slot = named(home, way);
+  const uint32_t slot = home * kWays + way;
   const uint32_t* at = entry(slot);
   __builtin_prefetch(at);
   __builtin_prefetch(at + stride_ - 1);
-  return static_cast<int32_t>(slot);
+  return known == kWays ? kNone : static_cast<int32_t>(slot);
 }
 
 template <uint32_t kWords>
@@ -241,7 +228,7 @@ inline int32_t Table::find(const uint32_t* key, uint64_t hash, int32_t likely) c
     const TableBucket head(bucket(at));
     auto ways = head.matching(tag);
     for (uint32_t way = ways.take(); way != kWays; way = ways.take()) {
-      const uint32_t slot = named(bucket(at), way);
+      const uint32_t slot = at * kWays + way;
       if (equal<kWords>(slot, key)) return static_cast<int32_t>(slot);
     }
     if (head.overflows() == 0) break;

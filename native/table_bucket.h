@@ -1,4 +1,5 @@
-// Parts of the hash table that know nothing of its memory: a bucket of its index, and the step of the hash.
+// Parts of the hash table that know nothing of its memory: the control word of a bucket, and the step of the
+// hash.
 #pragma once
 
 #include <bit>
@@ -11,12 +12,10 @@
 
 namespace potemkin {
 
-// What a search reads of a bucket first: its tags and its count of overflows. A bucket is a cache line:
-//
-//   12 tags of a byte, 0 if the place is free | 2 bytes unused | count of overflows, 2 bytes | 12 entry
-//   numbers
+// The control word of a bucket: 14 tags of a byte, 0 if the place is free, then the count of overflows, 2
+// bytes.
 struct TableBucket {
-  static constexpr uint32_t kWays = 12, kBytes = 64, kOverflowsAt = 14, kNumbersAt = 16;
+  static constexpr uint32_t kWays = 14, kBytes = 16, kOverflowsAt = 14;
   const uint8_t* bytes;
 
   explicit TableBucket(const uint8_t* bucket) : bytes(bucket) {}

@@ -57,13 +57,13 @@ function tableCases(size: number): Case[] {
 }
 
 /**
- * Two reads a packet at places of a table's memory that no cache could guess, one in its first sixth, as large as the
- * index is, and one in the rest: what a lookup cannot do without, and the processor overlaps as well as it can.
+ * Two reads a packet at places of a table's memory that no cache could guess, one in its first thirtieth, as large as the
+ * control words are, and one in the rest: what a lookup cannot do without, and the processor overlaps as well as it can.
  */
 function readMemory(memory: Uint8Array): () => void {
   const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.byteLength >> 2);
-  const index = Math.floor(words.length / 6);
-  const entries = words.length - index;
+  const control = Math.floor(words.length / 30);
+  const entries = words.length - control;
   // V8 would leave out a sum that nobody wants.
   const result = new Int32Array(1);
   let random = 1;
@@ -72,7 +72,7 @@ function readMemory(memory: Uint8Array): () => void {
     for (let i = 0; i < BATCH; i++) {
       random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
       const place = random * 2 ** -32;
-      sum = (sum + words[Math.floor(place * index)]! + words[index + Math.floor(place * entries)]!) | 0;
+      sum = (sum + words[Math.floor(place * control)]! + words[control + Math.floor(place * entries)]!) | 0;
     }
     result[0] = sum;
   };

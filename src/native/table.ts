@@ -29,6 +29,6 @@ export interface TableNative {
   ): number;
   /** Removes the entry of a slot. False if it holds none. */
   tableRemove(memory: Uint8Array, slot: number): boolean;
-  /** Removes what has expired from as many entries as `budget` buckets have places. Returns how many entries. */
+  /** Removes what has expired from the next `budget` buckets of 14 places. Returns how many entries. */
   tableSweep(memory: Uint8Array, now: number, timeout: number, budget: number): number;
 }

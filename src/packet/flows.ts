@@ -96,7 +96,7 @@ export class Flows {
     return native.flowSettle(this.#flows.memory, this.#fragments.memory, packets.bytes, rows, n);
   }
 
-  /** Removes what has expired from as many entries as `budget` buckets have places. @returns how many flows. */
+  /** Removes what has expired from the next `budget` buckets of 14 places. @returns how many flows. */
   sweep(now: number, budget = this.#flows.buckets): number {
     return native.flowSweep(this.#flows.memory, this.#fragments.memory, now, budget);
   }

@@ -8,11 +8,11 @@ export const PASSES = 16;
 /** A timeout after which nothing expires. */
 export const NEVER = 0xffffffff;
 
-/** The most entries beyond capacity: see native/table.h. */
-const SPARE = 1024;
+/** Places of a bucket: see native/table_bucket.h. */
+const WAYS = 14;
 
 /** Words of the header in native/table.h that are read here. */
-const HEADER = { keyWords: 1, valueWords: 2, capacity: 3, buckets: 4, indexAt: 5, entriesLine: 6, live: 8 } as const;
+const HEADER = { keyWords: 1, valueWords: 2, capacity: 3, buckets: 4, controlAt: 5, entriesLine: 6, live: 8 } as const;
 /** Counters of 64 bits, by number of their low word. */
 const COUNTER = { refused: 20, forgotten: 22, expired: 24 } as const;
 
@@ -27,8 +27,8 @@ export interface TableOptions {
   timeout?: number;
   /**
    * What happens to a new key when the table is full and nothing that expired can be reused: it is refused, or the
-   * oldest is forgotten for it. The oldest is that of the next 40 entries from where the last look ended, not of the whole
-   * table; in a table of up to 40 it is the very oldest. Default: refuse.
+   * oldest is forgotten for it. The oldest is that of the next 84 places from where the last look ended, 60 entries on
+   * average, not of the whole table; in a table of up to 40 it is the very oldest. Default: refuse.
    */
   full?: 'refuse' | 'forget oldest';
   /** 16 bytes that make hashes unpredictable. Default: random. */
@@ -44,8 +44,7 @@ export interface TableOptions {
  * done in batches, one native call each: write n keys into `keys`, call lookup or upsert, read `slots`.
  *
  * A slot is an entry's number from when it is inserted to when it is removed; `values` and other columns may be
- * indexed with it. Slots are given from 0 on, and those that are free again first. The memory is committed
- * by the system as it is touched, not at creation.
+ * indexed with it. The memory is committed by the system as it is touched, not at creation.
  *
  * Times are unsigned 32-bit numbers of any unit; they may wrap, and a clock may step back.
  */
@@ -83,7 +82,7 @@ export class Table {
     this.timeout = timeout;
     this.#forget = full === 'forget oldest';
     this.stride = keyWords + 1 + valueWords;
-    const entriesAt = this.#header[HEADER.indexAt]! + 64 * this.#header[HEADER.entriesLine]!;
+    const entriesAt = this.#header[HEADER.controlAt]! + 64 * this.#header[HEADER.entriesLine]!;
     const entries = byteOffset + entriesAt + 4 * (keyWords + 1);
     this.values = new Uint32Array(buffer, entries, this.places * this.stride - keyWords - 1);
     this.keys = new Uint32Array(batch * keyWords);
@@ -125,10 +124,7 @@ export class Table {
     return native.tableRemove(this.memory, slot);
   }
 
-  /**
-   * Removes what has expired from as many entries as `budget` buckets have places, and stops there until the next call.
-   * @returns how many
-   */
+  /** Removes what has expired from the next `budget` buckets, and stops there until the next call. @returns how many. */
   sweep(now: number, budget = this.buckets): number {
     return native.tableSweep(this.memory, now, this.timeout, budget);
   }
@@ -150,7 +146,7 @@ export class Table {
 
   /** Slot numbers are below this. */
   get places(): number {
-    return this.capacity + Math.min(this.capacity, SPARE);
+    return this.buckets * WAYS;
   }
 
   /** Bytes of memory at most, all of it once the table has been full. */

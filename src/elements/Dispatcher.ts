@@ -47,7 +47,8 @@ export class Dispatcher extends Element<typeof spec> {
     const { rows, count } = batch;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      const number = map.find(dst[row]!);
+      // Signed, since a greater number could become an object.
+      const number = map.find(dst[row]! | 0);
       if (number < 0) {
         this.drops.unmapped.add(row);
         continue;

@@ -1,17 +1,19 @@
-import { parsePrefix, prefixMask } from '../packet/address.js';
+import { type Prefix, parsePrefix } from '../packet/address.js';
+import { LongestPrefix } from './longest-prefix.js';
 
 /** A share of a prefix's addresses that are machines of one image. */
-export interface Share {
+interface Share {
   readonly image: string;
   readonly weight: number;
 }
 
-interface Entry {
-  readonly shares: readonly Share[];
-  /** Of all shares. */
-  readonly weight: number;
-  /** Numbers of their images. */
-  readonly images: readonly number[];
+/** The greatest weight of a share, and of all shares of a line together: they are added up in 31 bits. */
+const WEIGHT = 1_000_000;
+const TOTAL = 0x7fffffff;
+
+/** A line: a prefix, and the number of its list of shares. */
+interface Line extends Prefix {
+  readonly list: number;
 }
 
 /** Something wrong in a map; the message begins with file:line:column. */
@@ -28,83 +30,124 @@ export class AddressMapError extends Error {}
 export class AddressMap {
   /** Every image that some address may get, in order of name. Their numbers are their places here. */
   readonly images: readonly string[];
-  /** By prefix length, longest first; then by prefix as a signed number, which a Map finds without making an object of it. */
-  private readonly lengths: { readonly mask: number; readonly entries: Map<number, Entry> }[] = [];
+  /** By address: an image's number, or how many images there are and the number of a mix. */
+  private readonly table: LongestPrefix;
+  /** Where the shares of each mix begin; and where the last ones end. */
+  private readonly mixes: Int32Array;
+  /** Of each mix its weight. */
+  private readonly weights: Int32Array;
+  /** Of each share the weight of those before it in its mix, and the number of its image. */
+  private readonly starts: Int32Array;
+  private readonly players: Int32Array;
 
   /** @throws {AddressMapError} that lists everything that is wrong. */
   constructor(text: string, file: string) {
-    const byLength = new Map<number, Map<number, readonly Share[]>>();
-    const problems: string[] = [];
-    for (const [index, line] of text.split('\n').entries()) {
-      const content = line.replace(/#.*/, '');
-      if (content.trim() === '') continue;
-      const complain = (at: number, message: string) => problems.push(`${file}:${index + 1}:${at + 1}: ${message}`);
-      const match = /^(\s*)(\S+)(\s*)(.*?)\s*$/.exec(content)!;
-      const [, indent, word, , images] = match as unknown as [string, string, string, string, string];
-      const prefix = parsePrefix(word);
-      if (!prefix) {
-        complain(indent.length, `expected a prefix such as 10.99.0.0/16 or an address, not '${word}'`);
-        continue;
+    const { lines, lists } = readLines(text, file);
+    this.images = [...new Set(lists.flatMap((shares) => shares.map(({ image }) => image)))].sort();
+    const numbers = new Map(this.images.map((image, number) => [image, number]));
+    const mixes = [0];
+    const weights: number[] = [];
+    const starts: number[] = [];
+    const players: number[] = [];
+    const values = lists.map((shares) => {
+      if (shares.length === 1) return numbers.get(shares[0]!.image)!;
+      let sum = 0;
+      for (const { image, weight } of shares) {
+        starts.push(sum);
+        players.push(numbers.get(image)!);
+        sum += weight;
       }
-      const entries = byLength.get(prefix.length) ?? new Map<number, readonly Share[]>();
-      byLength.set(prefix.length, entries);
-      if (entries.has(prefix.address)) complain(indent.length, `${word} is given twice`);
-      const shares: Share[] = [];
-      let at = content.length - content.trimStart().length + word.length;
-      at = content.indexOf(images, at);
-      for (const part of images.split(',')) {
-        const share = /^\s*([A-Za-z0-9_.-]+)(?:\s+(\d+))?\s*$/.exec(part);
-        const weight = share?.[2] === undefined ? 1 : Number(share[2]);
-        if (!share || weight < 1 || weight > 1_000_000) {
-          complain(at, `expected an image and a weight from 1, such as 'linux 3', not '${part.trim()}'`);
-        } else shares.push({ image: share[1]!, weight });
-        at += part.length + 1;
-      }
-      entries.set(prefix.address, shares);
-    }
-    if (problems.length > 0) throw new AddressMapError(problems.join('\n'));
-    const all = [...byLength.values()].flatMap((entries) => [...entries.values()].flat());
-    this.images = [...new Set(all.map(({ image }) => image))].sort();
-    for (const length of [...byLength.keys()].sort((a, b) => b - a)) {
-      const entries = new Map([...byLength.get(length)!].map(([address, shares]) => [address | 0, this.entry(shares)]));
-      this.lengths.push({ mask: prefixMask(length), entries });
-    }
+      mixes.push(starts.length);
+      return this.images.length + weights.push(sum) - 1;
+    });
+    this.mixes = Int32Array.from(mixes);
+    this.weights = Int32Array.from(weights);
+    this.starts = Int32Array.from(starts);
+    this.players = Int32Array.from(players);
+    this.table = new LongestPrefix(
+      lines.map(({ address, length, list }) => ({ address, length, value: values[list]! })),
+    );
   }
 
-  private entry(shares: readonly Share[]): Entry {
-    return {
-      shares,
-      weight: shares.reduce((sum, { weight }) => sum + weight, 0),
-      images: shares.map(({ image }) => this.images.indexOf(image)),
-    };
-  }
-
-  /** The number of the image that plays an address, -1 if no prefix holds it. */
+  /** The number of the image that plays an address, -1 if no prefix holds it. A signed number is the same address. */
   find(address: number): number {
-    const { lengths } = this;
-    for (let i = 0; i < lengths.length; i++) {
-      const { mask, entries } = lengths[i]!;
-      const entry = entries.get(address & mask);
-      if (entry) return entry.images[pick(entry, address)]!;
-    }
-    return -1;
+    const value = this.table.find(address);
+    const mix = value - this.images.length;
+    return mix < 0 ? value : this.pick(mix, address);
   }
 
   /** The image that plays an address, undefined if no prefix holds it. */
   lookup(address: number): string | undefined {
     return this.images[this.find(address)];
   }
+
+  /** The image of the share of a mix that an address is of. */
+  private pick(mix: number, address: number): number {
+    const { mixes, starts } = this;
+    let share = mixes[mix]!;
+    const end = mixes[mix + 1]!;
+    // Unsigned by unsigned, and signed from there on: else V8 computes with fractions, which takes three times as long.
+    const place = (scramble(address) % (this.weights[mix]! >>> 0)) | 0;
+    // One further for each share that does not begin behind the place: a negative difference becomes -1.
+    for (let i = share + 1; i < end; i++) share -= (starts[i]! - place - 1) >> 31;
+    return this.players[share]!;
+  }
 }
 
-/** Which of its shares an address is of. */
-function pick({ shares, weight }: Entry, address: number): number {
-  if (shares.length === 1) return 0;
-  let rest = scramble(address) % weight;
-  for (let i = 0; i < shares.length; i++) {
-    if (rest < shares[i]!.weight) return i;
-    rest -= shares[i]!.weight;
+/** @throws {AddressMapError} */
+function readLines(text: string, file: string): { lines: Line[]; lists: Share[][] } {
+  const lines: Line[] = [];
+  const lists: Share[][] = [];
+  /** Most lines of a long map say the same of another prefix. */
+  const known = new Map<string, number>();
+  /** Addresses of prefixes by length, signed, so that none of them is an object. */
+  const given = Array.from({ length: 33 }, () => new Set<number>());
+  const problems: string[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    const content = line.replace(/#.*/, '').trimEnd();
+    if (content === '') continue;
+    const complain = (at: number, message: string) => problems.push(`${file}:${index + 1}:${at + 1}: ${message}`);
+    const [, indent, word, gap, images] = /^(\s*)(\S+)(\s*)(.*)$/s.exec(content)! as unknown as string[];
+    const prefix = parsePrefix(word!);
+    if (!prefix) {
+      complain(indent!.length, `expected a prefix such as 10.99.0.0/16 or an address, not '${word}'`);
+      continue;
+    }
+    const others = given[prefix.length]!;
+    if (others.has(prefix.address | 0)) complain(indent!.length, `${word} is given twice`);
+    others.add(prefix.address | 0);
+    let list = known.get(images!);
+    if (list === undefined) {
+      const start = indent!.length + word!.length + gap!.length;
+      const before = problems.length;
+      const shares = readShares(images!, (at, message) => complain(start + at, message));
+      list = lists.push(shares) - 1;
+      // A mistake is reported for each line that makes it.
+      if (problems.length === before) known.set(images!, list);
+    }
+    lines.push({ address: prefix.address, length: prefix.length, list });
   }
-  throw new Error('unreachable: the weights add up to the total');
+  if (problems.length > 0) throw new AddressMapError(problems.join('\n'));
+  return { lines, lists };
+}
+
+function readShares(text: string, complain: (at: number, message: string) => void): Share[] {
+  const shares: Share[] = [];
+  let at = 0;
+  let sum = 0;
+  for (const part of text.split(',')) {
+    const share = /^\s*([A-Za-z0-9_.-]+)(?:\s+(\d+))?\s*$/.exec(part);
+    const weight = share?.[2] === undefined ? 1 : Number(share[2]);
+    if (!share || weight < 1 || weight > WEIGHT) {
+      complain(at, `expected an image and a weight from 1, such as 'linux 3', not '${part.trim()}'`);
+    } else {
+      shares.push({ image: share[1]!, weight });
+      sum += weight;
+    }
+    at += part.length + 1;
+  }
+  if (shares.length > 1 && sum > TOTAL) complain(0, `expected weights of at most ${TOTAL} together, not ${sum}`);
+  return shares;
 }
 
 /** Spreads addresses evenly, so that a mix does not follow their order (the finalizer of MurmurHash3). */

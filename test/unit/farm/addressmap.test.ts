@@ -1,6 +1,6 @@
 import t from 'tap';
 import { AddressMap } from '../../../src/farm/addressmap.js';
-import { parseAddress } from '../../../src/packet/address.js';
+import { formatAddress, parseAddress } from '../../../src/packet/address.js';
 
 const lookup = (map: AddressMap, address: string) => map.lookup(parseAddress(address)!);
 
@@ -24,6 +24,30 @@ t.test('a mix follows its weights and stays the same for an address', async (t) 
   t.ok(Math.abs(counts.b! - 2500) < 250, `b got ${counts.b} of 10000`);
 });
 
+t.test('which image of a mix an address gets is the same in every version', async (t) => {
+  const map = new AddressMap('10.0.0.0/8 a 3, b\n192.168.0.0/16 linux 2, windows-xp 1, b 5\n', 'x.map');
+  const expected = {
+    ...{ '10.0.0.1': 'b', '10.0.0.2': 'a', '10.0.0.3': 'a', '10.0.0.4': 'b', '10.255.255.255': 'b' },
+    ...{ '192.168.0.1': 'b', '192.168.18.52': 'linux', '192.168.255.255': 'linux', '192.168.0.5': 'windows-xp' },
+  };
+  t.same(Object.fromEntries(Object.keys(expected).map((address) => [address, lookup(map, address)])), expected);
+});
+
+t.test('a line for each address of a /16', async (t) => {
+  const image = (i: number) => `image-${(i ^ (i >> 8)) % 3}`;
+  const lines = Array.from({ length: 0x10000 }, (_, i) => `${formatAddress(0x0a010000 + i)} ${image(i)}`);
+  const map = new AddressMap(lines.toReversed().join('\n'), 'x.map');
+  const wrong = lines.findIndex((_, i) => map.lookup(0x0a010000 + i) !== image(i));
+  t.equal(wrong, -1);
+  t.equal(lookup(map, '10.0.255.255'), undefined);
+  t.equal(lookup(map, '10.2.0.0'), undefined);
+});
+
+t.test('a map without lines holds no address', async (t) => {
+  const map = new AddressMap('# none\n', 'x.map');
+  for (const address of ['0.0.0.0', '10.0.0.1', '255.255.255.255']) t.equal(lookup(map, address), undefined);
+});
+
 t.test('every mistake is reported with its place', async (t) => {
   const text = '10.0.0.0/33 a\n  10.0.0.1/8 a\n10.0.0.0/8 a, b zero\n10.0.0.0/8 c\n10.2.0.0/16\n';
   t.throws(() => new AddressMap(text, 'x.map'), {
@@ -34,5 +58,23 @@ t.test('every mistake is reported with its place', async (t) => {
       'x.map:4:1: 10.0.0.0/8 is given twice',
       "x.map:5:12: expected an image and a weight from 1, such as 'linux 3', not ''",
     ].join('\n'),
+  });
+});
+
+t.test('a mistake is reported for each line that makes it', async (t) => {
+  t.throws(() => new AddressMap('10.0.0.0/8 a 0\n11.0.0.0/8 a 0\n12.0.0.0/8 a\rb\n', 'x.map'), {
+    message: [
+      "x.map:1:12: expected an image and a weight from 1, such as 'linux 3', not 'a 0'",
+      "x.map:2:12: expected an image and a weight from 1, such as 'linux 3', not 'a 0'",
+      "x.map:3:12: expected an image and a weight from 1, such as 'linux 3', not 'a\rb'",
+    ].join('\n'),
+  });
+});
+
+t.test('weights whose sum is too great are a mistake', async (t) => {
+  const shares = (count: number) => Array.from({ length: count }, () => 'a 1000000').join(', ');
+  t.equal(lookup(new AddressMap(`10.0.0.0/8 ${shares(2147)}`, 'x.map'), '10.0.0.1'), 'a');
+  t.throws(() => new AddressMap(`\n 10.0.0.0/8 ${shares(2148)}`, 'x.map'), {
+    message: 'x.map:2:13: expected weights of at most 2147483647 together, not 2148000000',
   });
 });

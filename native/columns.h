@@ -156,7 +156,42 @@ struct Packets {
     std::memset(fault() + first, 0, size_t{count} * 1);
     std::memset(paint() + first, 0, size_t{count} * 1);
   }
+
+  // Calls each(column) for all columns, in their order.
+  template <typename Each>
+  void eachColumn(Each&& each) const {
+    each(sec());
+    each(nsec());
+    each(start());
+    each(length());
+    each(src());
+    each(dst());
+    each(key());
+    each(universe());
+    each(flow());
+    each(decision());
+    each(age());
+    each(clone());
+    each(sport());
+    each(dport());
+    each(payload());
+    each(image());
+    each(rewrite());
+    each(proto());
+    each(tcpFlags());
+    each(ipHeader());
+    each(fragment());
+    each(tunnel());
+    each(flowState());
+    each(verdict());
+    each(fault());
+    each(paint());
+  }
 };
+
+// Their numbers in that order.
+enum class ColumnNumber : uint32_t { kSec, kNsec, kStart, kLength, kSrc, kDst, kKey, kUniverse, kFlow, kDecision, kAge, kClone, kSport, kDport, kPayload, kImage, kRewrite, kProto, kTcpFlags, kIpHeader, kFragment, kTunnel, kFlowState, kVerdict, kFault, kPaint };
+inline constexpr uint32_t kColumns = 26;
 
 enum class Fault : uint8_t {
   kNone,  // sound

@@ -13,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitDevice(env, exports);
   potemkin::InitFlow(env, exports);
   potemkin::InitGre(env, exports);
+  potemkin::InitHeld(env, exports);
   potemkin::InitIp(env, exports);
   potemkin::InitPagecow(env, exports);
   potemkin::InitProcessMemory(env, exports);

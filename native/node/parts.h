@@ -11,6 +11,7 @@ void InitDescriptors(Napi::Env env, Napi::Object exports);
 void InitDevice(Napi::Env env, Napi::Object exports);
 void InitFlow(Napi::Env env, Napi::Object exports);
 void InitGre(Napi::Env env, Napi::Object exports);
+void InitHeld(Napi::Env env, Napi::Object exports);
 void InitIp(Napi::Env env, Napi::Object exports);
 void InitPagecow(Napi::Env env, Napi::Object exports);
 void InitProcessMemory(Napi::Env env, Napi::Object exports);

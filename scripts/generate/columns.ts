@@ -27,6 +27,7 @@ export function columnsHeader(): string {
   const zeroes = Object.entries(COLUMNS)
     .filter(([name]) => name !== 'start')
     .map(([name, { type }]) => `    std::memset(${name}() + first, 0, size_t{count} * ${WIDTH[type]});`);
+  const names = Object.keys(COLUMNS).map((name) => `    each(${name}());`);
   const faults = Object.entries(FAULTS).map(([name, doc]) => `  ${camel(name)},  // ${doc}`);
   const bits = Object.entries(FLOW).map(
     ([name, bit]) => `inline constexpr uint8_t ${camel(name).replace(/^k/, 'kFlow')} = ${bit};`,
@@ -64,7 +65,17 @@ ${columns.join('\n')}
     for (uint32_t row = first; row < first + count; row++) start()[row] = kSlotsAt + row * kSlot + kHeadroom;
 ${zeroes.join('\n')}
   }
+
+  // Calls each(column) for all columns, in their order.
+  template <typename Each>
+  void eachColumn(Each&& each) const {
+${names.join('\n')}
+  }
 };
+
+// Their numbers in that order.
+enum class ColumnNumber : uint32_t { ${Object.keys(COLUMNS).map(camel).join(', ')} };
+inline constexpr uint32_t kColumns = ${names.length};
 
 enum class Fault : uint8_t {
 ${faults.join('\n')}

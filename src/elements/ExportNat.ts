@@ -112,24 +112,13 @@ export class ExportNat extends Element<typeof spec> {
     const faulty = writeEnds(packets, moved) + writeChecksums(packets, errors);
     if (faulty === 0) sound.addAll(kept);
     else passSound(packets, kept, drops, sound);
-    for (let i = 0; i < sound.count; i++) {
-      const row = sound.rows[i]!;
-      if (queue.push(packets, row)) this.held++;
-      else drops.waiting.add(row);
-    }
+    this.held += queue.pushAll(packets, sound, drops.waiting);
   }
 
   override pull(max: number): boolean {
     const { queues, out, packets } = this;
-    const links = [out.out, out.back];
-    let left = max;
-    for (const [i, queue] of queues.entries()) {
-      for (; left > 0 && queue.count > 0; left--) {
-        const row = queue.pop(packets);
-        if (row < 0) return true;
-        links[i]!.add(row);
-      }
-    }
+    const left = queues[0]!.popAll(packets, max, out.out);
+    queues[1]!.popAll(packets, max - left, out.back);
     return this.waiting > 0;
   }
 

@@ -36,20 +36,12 @@ export class Queue extends Element<typeof spec> {
   private forgottenDrops = 0;
 
   override push(batch: Batch): void {
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      if (this.queue.push(this.packets, row)) this.held++;
-      else this.drops.full.add(row);
-    }
+    this.held += this.queue.pushAll(this.packets, batch, this.drops.full);
     this.highwater = Math.max(this.highwater, this.queue.count);
   }
 
   override pull(max: number): boolean {
-    for (let n = 0; n < max; n++) {
-      const row = this.queue.pop(this.packets);
-      if (row === -1) break;
-      this.out.out.add(row);
-    }
+    this.queue.popAll(this.packets, max, this.out.out);
     return this.queue.count > 0;
   }
 

@@ -6,6 +6,7 @@ import type { DescriptorsNative } from './descriptors.js';
 import type { DeviceNative } from './device.js';
 import type { FlowNative } from './flow.js';
 import type { GreNative } from './gre.js';
+import type { HeldNative } from './held.js';
 import type { IpNative } from './ip.js';
 import type { PagecowNative } from './pagecow.js';
 import type { ProcessMemoryNative } from './process-memory.js';
@@ -21,6 +22,7 @@ export interface Native
     DeviceNative,
     FlowNative,
     GreNative,
+    HeldNative,
     IpNative,
     PagecowNative,
     ProcessMemoryNative,

@@ -1,3 +1,5 @@
+import { native } from '../native/addon.js';
+import type { Batch } from './batch.js';
 import { COLUMNS, type ColumnName, SLOT } from './columns.js';
 import type { Packets } from './packets.js';
 
@@ -8,12 +10,13 @@ export interface HeldLimits {
   readonly bytes?: number;
 }
 
-const NAMES = (Object.keys(COLUMNS) as ColumnName[]).filter((name) => name !== 'start' && name !== 'length');
+const NAMES = Object.keys(COLUMNS) as ColumnName[];
 
-/** Words kept for a packet: its offset in the slot, its length, and one for each other column. */
-const WORDS = 2 + NAMES.length;
+/** Words kept for a packet: its columns, of which `start` counts from its slot. See native/held.h. */
+const WORDS = NAMES.length;
 
 const [SEC, NSEC] = [NAMES.indexOf('sec'), NAMES.indexOf('nsec')];
+const [START, LENGTH] = [NAMES.indexOf('start'), NAMES.indexOf('length')];
 
 /** Packets and bytes for which there is room at first. */
 const FIRST_PACKETS = 4;
@@ -50,16 +53,15 @@ export class HeldPackets {
   push(packets: Packets, row: number): boolean {
     const length = packets.length[row]!;
     if (this.count >= this.limits.packets || this.bytes + length > this.limits.bytes) return false;
-    if ((this.count + 1) * WORDS > this.words.length) this.growWords();
+    if ((this.count + 1) * WORDS > this.words.length) this.growWords(this.count + 1);
     if (this.bytes + length > this.data.length) this.growData(this.bytes + length);
 
     const { words, data } = this;
     const columns = this.columnsFor(packets);
     const at = this.wordsAt(this.count);
     const start = packets.start[row]!;
-    words[at] = start - packets.slot(row);
-    words[at + 1] = length;
-    for (let i = 0; i < columns.length; i++) words[at + 2 + i] = columns[i]![row]!;
+    for (let i = 0; i < columns.length; i++) words[at + i] = columns[i]![row]!;
+    words[at + START] = start - packets.slot(row);
 
     let to = this.dataHead + this.bytes;
     if (to >= data.length) to -= data.length;
@@ -74,6 +76,49 @@ export class HeldPackets {
   }
 
   /**
+   * Copies all rows of a batch in behind the others, in one native call if there is room for all.
+   * @param refused gets those that would pass a limit
+   * @returns how many are held
+   */
+  pushAll(packets: Packets, batch: Batch, refused: { add(row: number): void }): number {
+    const { rows, count } = batch;
+    if (count === 0) return 0;
+    const packetsAfter = this.count + count;
+    const bytesAfter = this.bytes + packets.lengthOf(batch);
+    if (packetsAfter > this.limits.packets || bytesAfter > this.limits.bytes) {
+      const before = this.count;
+      for (let i = 0; i < count; i++) if (!this.push(packets, rows[i]!)) refused.add(rows[i]!);
+      return this.count - before;
+    }
+    if (packetsAfter * WORDS > this.words.length) this.growWords(packetsAfter);
+    if (bytesAfter > this.data.length) this.growData(bytesAfter);
+    const { words, data, head, dataHead } = this;
+    this.bytes += native.heldPush(packets.bytes, rows, count, words, data, head, this.count, dataHead, this.bytes);
+    this.count = packetsAfter;
+    return count;
+  }
+
+  /**
+   * Gives the oldest packets back, in rows taken from the table and added to a batch, in one native call.
+   * @param max how many at most; fewer if fewer are held, or the table has fewer free rows
+   * @returns how many
+   */
+  popAll(packets: Packets, max: number, out: Batch): number {
+    const count = Math.min(max, this.count, packets.free);
+    if (count <= 0) return 0;
+    const { words, data, head, dataHead } = this;
+    const first = packets.used;
+    const bytes = native.heldPop(packets.bytes, first, count, words, data, head, this.count, dataHead, this.bytes);
+    packets.used += count;
+    out.addRange(first, count);
+    this.head = (head + count) % (words.length / WORDS);
+    if (data.length > 0) this.dataHead = (dataHead + bytes) % data.length;
+    this.count -= count;
+    this.bytes -= bytes;
+    return count;
+  }
+
+  /**
    * Gives the oldest packet back in a row taken from the table.
    * @returns the row, or -1 if none is held or the table has no free row.
    */
@@ -84,11 +129,10 @@ export class HeldPackets {
     const { words, data } = this;
     const columns = this.columnsFor(packets);
     const at = this.wordsAt(0);
-    const start = packets.slot(row) + words[at]!;
-    const length = words[at + 1]!;
+    const start = packets.slot(row) + words[at + START]!;
+    const length = words[at + LENGTH]!;
+    for (let i = 0; i < columns.length; i++) columns[i]![row] = words[at + i]!;
     packets.start[row] = start;
-    packets.length[row] = length;
-    for (let i = 0; i < columns.length; i++) columns[i]![row] = words[at + 2 + i]!;
 
     let from = this.dataHead;
     const to = packets.bytes;
@@ -103,7 +147,7 @@ export class HeldPackets {
   /** Forgets the oldest packet. The caller counts it. */
   dropOldest(): void {
     if (this.count === 0) return;
-    const length = this.words[this.wordsAt(0) + 1]!;
+    const length = this.oldestLength;
     this.head = this.head + 1 === this.words.length / WORDS ? 0 : this.head + 1;
     this.dataHead += length;
     if (this.dataHead >= this.data.length) this.dataHead -= this.data.length;
@@ -113,13 +157,13 @@ export class HeldPackets {
 
   /** Time of the oldest packet, in seconds since the epoch. */
   get oldestTime(): number {
-    const at = this.wordsAt(0) + 2;
+    const at = this.wordsAt(0);
     return this.words[at + SEC]! + this.words[at + NSEC]! * 1e-9;
   }
 
   /** Length of the oldest packet, 0 if none is held. */
   get oldestLength(): number {
-    return this.count === 0 ? 0 : this.words[this.wordsAt(0) + 1]!;
+    return this.count === 0 ? 0 : this.words[this.wordsAt(0) + LENGTH]!;
   }
 
   /** Forgets all, and returns how many packets that were. */
@@ -136,8 +180,8 @@ export class HeldPackets {
     return (slot >= slots ? slot - slots : slot) * WORDS;
   }
 
-  private growWords(): void {
-    const slots = Math.min(this.limits.packets, Math.max(FIRST_PACKETS, this.count * 2));
+  private growWords(needed: number): void {
+    const slots = Math.min(this.limits.packets, Math.max(FIRST_PACKETS, needed, this.count * 2));
     const words = new Uint32Array(slots * WORDS);
     const first = this.words.subarray(this.head * WORDS);
     words.set(first);

@@ -42,11 +42,7 @@ export abstract class ShapedQueue extends Element<ShaperSpec> {
   override push(batch: Batch): void {
     // Only a queue that was empty starts a new schedule: a turn that comes late must not lower the rate.
     if (this.queue.count === 0) this.due = Math.max(this.due, this.now());
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      if (this.queue.push(this.packets, row)) this.held++;
-      else this.drops.full.add(row);
-    }
+    this.held += this.queue.pushAll(this.packets, batch, this.drops.full);
   }
 
   override pull(max: number): boolean {

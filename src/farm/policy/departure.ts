@@ -45,6 +45,8 @@ export class Departure {
   /** A batch comes. */
   begin(): void {
     this.stopped = this.options.killSwitch.stopped;
+    // Rows of a batch that was broken off are other packets by now.
+    this.leaving.clear();
   }
 
   /** Stops export. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OTHERS, SEEDED, test } from '../test/property/containment/mutations.js';
 
-const cases = Number(process.env['POTEMKIN_CASES'] ?? 40_000);
+const cases = Number(process.env['POTEMKIN_CASES'] ?? 150_000);
 const wanted = process.argv[2] ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'potemkin-mutations-'));
 let missed = 0;

@@ -143,30 +143,20 @@ export class ExportNat extends Element<typeof spec> {
     let answered = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      switch (kinds[i]) {
-        case KIND.flow: {
-          const slot = mappings.slots[answered++]!;
-          if (slot < 0) {
-            drops.full.add(row);
-            continue;
-          }
-          mappings.note(slot, now, false, tcpFlags[row]!);
-          src[row] = address;
-          // Of an ICMP echo the identifier is in the column dport, whoever sends it.
-          if (proto[row] === PROTOCOL.icmp) dport[row] = mappings.outer[slot]!;
-          else sport[row] = mappings.outer[slot]!;
-          moved.add(row);
-          break;
+      if (kinds[i] === KIND.flow) {
+        const slot = mappings.slots[answered++]!;
+        if (slot < 0) {
+          drops.full.add(row);
+          continue;
         }
-        case KIND.error:
-          if (!this.errorLeaves(row)) continue;
-          break;
-        case KIND.fragment:
-          drops.fragment.add(row);
-          continue;
-        case KIND.unknown:
-          drops.protocol.add(row);
-          continue;
+        mappings.note(slot, now, false, tcpFlags[row]!);
+        src[row] = address;
+        // Of an ICMP echo the identifier is in the column dport, whoever sends it.
+        if (proto[row] === PROTOCOL.icmp) dport[row] = mappings.outer[slot]!;
+        else sport[row] = mappings.outer[slot]!;
+        moved.add(row);
+      } else if (!this.goesOn(kinds[i]!, row, true)) {
+        continue;
       }
       kept.add(row);
     }
@@ -179,31 +169,37 @@ export class ExportNat extends Element<typeof spec> {
     const { address } = this.config;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      switch (dst[row] === address ? kindOf(packets, row) : KIND.other) {
-        case KIND.flow: {
-          const peerPort = proto[row] === PROTOCOL.icmp ? 0 : sport[row]!;
-          const slot = mappings.inward(proto[row]!, dport[row]!, src[row]!, peerPort);
-          if (slot < 0) {
-            drops.unknown.add(row);
-            continue;
-          }
-          mappings.note(slot, now, true, tcpFlags[row]!);
-          dst[row] = mappings.address[slot]!;
-          dport[row] = mappings.port[slot]!;
-          moved.add(row);
-          break;
+      const kind = dst[row] === address ? kindOf(packets, row) : KIND.other;
+      if (kind === KIND.flow) {
+        const peerPort = proto[row] === PROTOCOL.icmp ? 0 : sport[row]!;
+        const slot = mappings.inward(proto[row]!, dport[row]!, src[row]!, peerPort);
+        if (slot < 0) {
+          drops.unknown.add(row);
+          continue;
         }
-        case KIND.error:
-          if (!this.errorComes(row)) continue;
-          break;
-        case KIND.fragment:
-          drops.fragment.add(row);
-          continue;
-        case KIND.unknown:
-          drops.protocol.add(row);
-          continue;
+        mappings.note(slot, now, true, tcpFlags[row]!);
+        dst[row] = mappings.address[slot]!;
+        dport[row] = mappings.port[slot]!;
+        moved.add(row);
+      } else if (!this.goesOn(kind, row, false)) {
+        continue;
       }
       kept.add(row);
+    }
+  }
+
+  /** Whether a row goes on that is no packet of a flow; if it does not, it has ended. */
+  private goesOn(kind: number, row: number, leaves: boolean): boolean {
+    const { drops } = this;
+    switch (kind) {
+      case KIND.error:
+        return leaves ? this.errorLeaves(row) : this.errorComes(row);
+      case KIND.fragment:
+        return this.end(drops.fragment, row);
+      case KIND.unknown:
+        return this.end(drops.protocol, row);
+      default:
+        return true;
     }
   }
 

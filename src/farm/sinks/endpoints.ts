@@ -4,20 +4,13 @@ import { Segment, TCP } from '../simulated/segment.js';
 import { PROTOCOL } from '../simulated/transmitter.js';
 import { Conversations } from './conversations.js';
 import { type Endpoint, EndpointSet } from './endpoint-set.js';
-import { Machines, NEIGHBOUR } from './machines.js';
+import { Machines, type MachinesOptions, NEIGHBOUR } from './machines.js';
 import { Outbox } from './outbox.js';
 import type { Peer, Speaker, Talk } from './peer.js';
 
-export interface EndpointsOptions {
-  readonly clock: { readonly now: number; after(seconds: number, run: () => void): void };
-  /** Asks for a turn. */
-  wake(): void;
-  /** 64 bits from which sequence numbers and the like follow. */
-  readonly key: readonly [low: number, high: number];
-  /** Addresses that are played at once, connections to all of them, and bytes that these may take. */
-  readonly endpoints: number;
+export interface EndpointsOptions extends Omit<MachinesOptions, 'ring' | 'onExhausted'> {
+  /** Connections to all addresses at once. */
   readonly connections: number;
-  readonly memory: number;
   /** Seconds after which an address that nobody talks to is forgotten. */
   readonly idle: number;
   /** Makes what talks on a new connection. */

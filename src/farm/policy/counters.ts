@@ -11,8 +11,6 @@ import { Tallies } from './tallies.js';
 /** Clones, and universes, that are counted for at once. */
 const NUMBERS = 1 << 17;
 
-const NOTHING = new Float64Array();
-
 /** In `looked`: not looked up. */
 const UNKNOWN = -2;
 
@@ -22,6 +20,15 @@ const [CLONE, UNIVERSE, DESTINATION] = [
   LEVELS.indexOf('universe'),
   LEVELS.indexOf('destination'),
 ];
+
+/** Meters as native.tally() wants them: their levels, and for each of these slots, values, width and meters. */
+interface Described {
+  readonly levels: readonly number[];
+  readonly parts: (Int32Array | Float64Array | number)[];
+}
+
+const PARTS = 4;
+const NO_SLOTS = new Int32Array();
 
 /** The counters of all quotas: bounded, and given up with the clone, the universe or the time that they are about. */
 export class Counters {
@@ -43,12 +50,12 @@ export class Counters {
   /** Slots of the destinations of rows that were looked up together, and which rows these are. */
   private readonly looked = new Int32Array(ROWS).fill(UNKNOWN);
   private readonly together = new Batch();
-  /** Of the meters that were last asked: the slot or where their numbers are, and what was counted. */
+  /** By level, slots of keys that were looked for together. The farm is one key, whose slot is 0. */
+  private readonly found = LEVELS.map(() => new Int32Array(ROWS));
+  /** Of the meters that were last asked: the slot, and what was counted. */
   private readonly slots = new Int32Array(MOST_LIMITS);
-  private readonly places = new Int32Array(MOST_LIMITS);
   private readonly counts = new Float64Array(MOST_LIMITS);
-  /** Lists of meters that count by destination, as native code wants them. */
-  private readonly described = new Map<readonly Meter[], Float64Array>();
+  private readonly described = new Map<readonly Meter[], Described>();
 
   constructor(packets: Packets, destinations: number, seed: Uint8Array) {
     this.packets = packets;
@@ -96,13 +103,11 @@ export class Counters {
   }
 
   /** Looks up the destinations of some rows together. Those of others are looked up alone, if need be. */
-  look({ rows, count }: Batch, now: number): void {
+  look(batch: Batch, now: number): void {
     const { looked, together } = this;
+    const { rows, count } = batch;
     if (count === 0) return;
-    const { dst } = this.packets;
-    const { keys } = this.addresses!;
-    for (let i = 0; i < count; i++) keys[i] = dst[rows[i]!]!;
-    const slots = this.addresses!.many(count, now);
+    const slots = this.slotsOf(DESTINATION, batch, now);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       looked[row] = slots[i]!;
@@ -112,16 +117,50 @@ export class Counters {
 
   /**
    * Counts packets of decided flows together, each if all of its meters have room for it: paid[row] is 1 then, else 0. The
-   * same as take() for each, for meters that all count by destination.
+   * same as admit() and add() for each, one after the other.
+   * @param meters of packets and bytes alone
    */
-  takeTogether(meters: readonly Meter[], batch: Batch, now: number, paid: Uint8Array): void {
-    this.look(batch, now);
-    const { tallies, packets, described } = this;
-    const { values, width } = tallies[DESTINATION]!;
-    if (!described.has(meters)) described.set(meters, tallies[DESTINATION]!.describe(meters));
-    const { rows, count } = batch;
-    const { slots } = this.addresses!;
-    native.tally(packets.bytes, rows, count, slots, now, values, width, described.get(meters)!, paid);
+  take(meters: readonly Meter[], batch: Batch, now: number, paid: Uint8Array): void {
+    const { levels, parts } = this.described.get(meters) ?? this.describe(meters);
+    for (let i = 0; i < levels.length; i++) {
+      const level = levels[i]!;
+      parts[PARTS * i] = this.slotsOf(level, batch, now);
+      // Another array as soon as it has grown.
+      parts[PARTS * i + 1] = this.tallies[level]!.values;
+    }
+    native.tally(this.packets.bytes, batch.rows, batch.count, now, paid, ...parts);
+  }
+
+  private describe(meters: readonly Meter[]): Described {
+    const levels = [...new Set(meters.map(({ level }) => level))];
+    const parts = levels.flatMap((level) => {
+      const tallies = this.tallies[level]!;
+      return [
+        NO_SLOTS,
+        tallies.values,
+        tallies.width,
+        tallies.describe(meters.filter((meter) => meter.level === level)),
+      ];
+    });
+    const described = { levels, parts };
+    this.described.set(meters, described);
+    return described;
+  }
+
+  /** The slots of a batch's keys of one level; those of destinations are good until the next are looked for. */
+  private slotsOf(level: number, { rows, count }: Batch, now: number): Int32Array {
+    const { packets, found } = this;
+    if (level === DESTINATION) {
+      const { dst } = packets;
+      const { keys } = this.addresses!;
+      for (let i = 0; i < count; i++) keys[i] = dst[rows[i]!]!;
+      return this.addresses!.many(count, now);
+    }
+    const slots = found[level]!;
+    if (level === CLONE) for (let i = 0; i < count; i++) slots[i] = this.clones.slot(packets.clone[rows[i]!]!, now);
+    if (level === UNIVERSE)
+      for (let i = 0; i < count; i++) slots[i] = this.universes.slot(packets.universe[rows[i]!]!, now);
+    return slots;
   }
 
   /**
@@ -150,52 +189,6 @@ export class Counters {
       }
       admitted = false;
     }
-    return admitted;
-  }
-
-  /**
-   * Counts a packet of a decided flow if all of its meters have room for it. They count packets and bytes alone. The same as
-   * admit() and add(), but the shortest way there is.
-   */
-  take(meters: readonly Meter[], row: number, now: number): boolean {
-    const { tallies, places } = this;
-    const length = this.packets.length[row]!;
-    let level = -1;
-    let from = -1;
-    let values = NOTHING;
-    for (let i = 0; i < meters.length; i++) {
-      const meter = meters[i]!;
-      if (meter.level !== level) {
-        level = meter.level;
-        const of = tallies[level]!;
-        values = of.values;
-        from = this.slot(level, row, now, undefined) * of.width;
-      }
-      const at = from + meter.column;
-      // No room for a counter, or for its numbers yet.
-      if (from < 0 || at >= values.length) return this.takeSlowly(meters, row, now);
-      const used = now < values[at]! ? values[at + 1]! : 0;
-      if (!meter.hasRoom(used, meter.countsBytes ? length : 1)) return this.takeSlowly(meters, row, now);
-      places[i] = at;
-    }
-    for (let i = 0; i < meters.length; i++) {
-      const meter = meters[i]!;
-      const at = places[i]!;
-      values = meter.tallies.values;
-      const amount = meter.countsBytes ? length : 1;
-      if (now < values[at]!) {
-        values[at + 1] = values[at + 1]! + amount;
-      } else {
-        values[at] = now + meter.seconds;
-        values[at + 1] = amount;
-      }
-    }
-    return true;
-  }
-
-  private takeSlowly(meters: readonly Meter[], row: number, now: number): boolean {
-    const admitted = this.admit(meters, 0, row, now);
-    if (admitted) this.add(meters, 0, row, now);
     return admitted;
   }
 

@@ -10,6 +10,7 @@ import { isBorrowed, isReply, loadFacts, makeFacts, type Sender } from './facts.
 import type { Owner } from './ledger.js';
 import { type Level, protocolClass } from './limits.js';
 import type { Meter } from './meter.js';
+import { Payments } from './payments.js';
 import type { Policy } from './policy.js';
 import type { Rewrites } from './rewrites.js';
 import { makeSteps, type Step, type Steps } from './steps.js';
@@ -99,7 +100,7 @@ export class Judge {
   private readonly held: (Step | undefined)[] = new Array(ROWS).fill(undefined);
   /** Rows that were counted already, by row; which are counted together; whose destination is likely to be asked for. */
   private readonly paid = new Uint8Array(ROWS);
-  private readonly paying = new Batch();
+  private readonly payments = new Payments();
   private readonly expected = new Batch();
   /** Decisions of this turn by flow; the flow table does not know them yet. */
   private readonly fresh = new Map<number, number>();
@@ -131,32 +132,35 @@ export class Judge {
   }
 
   /**
-   * Looks up in one call what packets of decided flows are metered by, and counts those together whose meters are the same.
-   * Call it first for each batch.
+   * Counts packets of decided flows, those together whose meters are the same, and looks up together what the first packets of
+   * flows are likely to be metered by. Call it first for each batch.
    */
-  prepare({ rows, count }: Batch, now: number): void {
-    const { held, paid, paying, expected, packets, counters } = this;
-    const { flowState, proto } = packets;
-    const { byDestination } = this.steps;
-    let meters: readonly Meter[] | undefined;
+  prepare(batch: Batch, now: number): void {
+    const { held, paid } = this;
+    const { rows, count } = batch;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      const step = this.holding(row);
-      held[row] = step;
+      held[row] = this.holding(row);
       paid[row] = 0;
-      if (!byDestination) continue;
-      const of = protocolClass(proto[row]!);
-      // Nearly every reply is metered by its destination if anything is.
-      if (step === undefined ? !isReply(flowState[row]!) : !step.byDestination[of]) continue;
-      if (step?.byDestinationAlone[of]) meters ??= step.each[of]!;
-      if (step !== undefined && step.each[of] === meters) paying.add(row);
-      else expected.add(row);
     }
-    if (!byDestination) return;
+    if (this.steps.metered) this.pay(batch, now);
+  }
+
+  private pay({ rows, count }: Batch, now: number): void {
+    const { held, paid, payments, expected, packets, counters } = this;
+    const { flowState, proto } = packets;
+    const { byDestination } = this.steps;
+    payments.clear();
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      const step = held[row];
+      if (step !== undefined) payments.add(step.each[protocolClass(proto[row]!)]!, row);
+      // Nearly every reply is metered by its destination if anything is.
+      else if (byDestination && isReply(flowState[row]!)) expected.add(row);
+    }
     counters.begin();
-    if (meters) counters.takeTogether(meters, paying, now, paid);
+    for (let i = 0; i < payments.size; i++) counters.take(payments.meters[i]!, payments.batches[i]!, now, paid);
     counters.look(expected, now);
-    paying.clear();
     expected.clear();
   }
 
@@ -229,7 +233,10 @@ export class Judge {
     if (!step.metered || this.paid[row] !== 0) return undefined;
     const { packets, outcome, counters } = this;
     const meters = step.each[protocolClass(packets.proto[row]!)]!;
-    if (counters.take(meters, row, now)) return undefined;
+    if (counters.admit(meters, 0, row, now)) {
+      counters.add(meters, 0, row, now);
+      return undefined;
+    }
     outcome.first = false;
     this.noteLimit();
     outcome.passing = !resets(step);

@@ -5,6 +5,10 @@ import { possible, type Ranges } from '../../packet/pattern/ranges.js';
 import type { Field, Node } from '../../packet/pattern/syntax.js';
 import { FACT } from './facts.js';
 
+/** The values of a field with more stretches than this are cut into cells of equal size, up to so many bits of them. */
+const FEW = 8;
+const CELL_BITS = 16;
+
 /** Fields by which rules are told apart, where each is among the facts, and its greatest value. */
 const FIELDS: readonly { readonly field: Field; readonly at: number; readonly most: number }[] = [
   ...(['src', 'dst'] as const).map((of) => ({ field: { of }, at: READ[of], most: 0xffffffff })),
@@ -64,9 +68,12 @@ export class RuleIndex {
   /** Words of a row, and of what stands before it. */
   private readonly width: number;
   private readonly head: number;
-  /** For each field: where its value is among the facts, and where its stretches begin and end in `starts`. */
+  /** For each field: where its value is among the facts, the bits that a cell spans, and where its cells begin in `cells`. */
   private readonly ats: Int32Array;
-  private readonly bounds: Int32Array;
+  private readonly shifts: Int32Array;
+  private readonly firstCells: Int32Array;
+  /** For each cell the stretch that its first value is in; at the end of each field one more, that of its last value. */
+  private readonly cells: Int32Array;
   private readonly starts: Uint32Array;
   /** For each stretch, where its row begins in `bits`. */
   private readonly places: Int32Array;
@@ -81,7 +88,9 @@ export class RuleIndex {
     this.head = Math.ceil(this.width / 32);
     const stride = this.head + this.width;
     const ats: number[] = [];
-    const bounds = [0];
+    const shifts: number[] = [];
+    const firstCells: number[] = [];
+    const cells: number[] = [];
     const starts: number[] = [];
     const places: number[] = [];
     const all: Int32Array[] = [];
@@ -89,16 +98,27 @@ export class RuleIndex {
       const ranges = trees.map((tree) => possible(tree, field, most));
       if (ranges.every((list) => list.length === 1 && list[0]![0] === 0 && list[0]![1] === most)) continue;
       const { starts: first, numbers, rows } = rowsOf(ranges, this.width);
+      const bits = 32 - Math.clz32(most);
+      const shift = first.length > FEW ? Math.max(0, bits - CELL_BITS) : bits - 1;
       ats.push(at);
+      shifts.push(shift);
+      firstCells.push(cells.length);
+      const before = starts.length;
+      for (let cell = 0, stretch = 0; cell <= most >>> shift; cell++) {
+        while (stretch + 1 < first.length && first[stretch + 1]! <= (cell << shift) >>> 0) stretch++;
+        cells.push(before + stretch);
+      }
+      cells.push(before + first.length - 1);
       for (const [i, start] of first.entries()) {
         starts.push(start);
         places.push((all.length + numbers[i]!) * stride);
       }
-      bounds.push(starts.length);
       for (const row of rows) all.push(row);
     }
     this.ats = Int32Array.from(ats);
-    this.bounds = Int32Array.from(bounds);
+    this.shifts = Int32Array.from(shifts);
+    this.firstCells = Int32Array.from(firstCells);
+    this.cells = Int32Array.from(cells);
     this.starts = Uint32Array.from(starts);
     this.places = Int32Array.from(places);
     this.bits = new Int32Array(all.length * stride);
@@ -134,11 +154,12 @@ export class RuleIndex {
 
   /** Finds the row of each field. @returns how many fields there are */
   private locate(facts: Uint32Array): number {
-    const { ats, bounds, starts, places, found } = this;
+    const { ats, shifts, firstCells, cells, starts, places, found } = this;
     for (let f = 0; f < ats.length; f++) {
       const value = facts[ats[f]!]!;
-      let low = bounds[f]!;
-      let high = bounds[f + 1]!;
+      const cell = firstCells[f]! + (value >>> shifts[f]!);
+      let low = cells[cell]!;
+      let high = cells[cell + 1]! + 1;
       while (high - low > 1) {
         const middle = (low + high) >>> 1;
         if (starts[middle]! <= value) low = middle;

@@ -18,9 +18,6 @@ export interface Step {
   readonly each: readonly (readonly Meter[])[];
   /** Whether `each` counts anything. */
   readonly metered: boolean;
-  /** By class of protocol: whether one of `each` counts by destination, and whether all do. */
-  readonly byDestination: readonly boolean[];
-  readonly byDestinationAlone: readonly boolean[];
   readonly otherwise: Step | undefined;
 }
 
@@ -36,11 +33,10 @@ export interface Steps {
   readonly borrowed: Step;
   /** By what they count, so that the same limit of the same rule goes on counting when a policy is read again. */
   readonly meters: ReadonlyMap<string, Meter>;
-  /** Whether some step counts by destination. */
+  /** Whether some step counts packets or bytes, and whether one counts something by destination. */
+  readonly metered: boolean;
   readonly byDestination: boolean;
 }
-
-const isByDestination = ({ limit }: Meter): boolean => limit.level === 'destination';
 
 /** Makes the steps of a policy. Meters that counted the same before are taken over. */
 export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMap<string, Meter> = new Map()): Steps {
@@ -74,8 +70,6 @@ export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMa
       once: ofClass((limit) => !isPerPacket(limit)),
       each,
       metered: each.some((list) => list.length > 0),
-      byDestination: each.map((list) => list.some(isByDestination)),
-      byDestinationAlone: each.map((list) => list.length > 0 && list.every(isByDestination)),
       otherwise,
     };
     all.push(made);
@@ -85,5 +79,5 @@ export function makeSteps(policy: Policy, rewrites: Rewrites, before: ReadonlyMa
   const mail = step(MAIL_RULE, MAIL_RULE.action);
   const borrowed = step(BORROWED_RULE, BORROWED_RULE.action);
   const byDestination = [...meters.values()].some(({ limit }) => limit.level === 'destination');
-  return { all, first, mail, borrowed, meters, byDestination };
+  return { all, first, mail, borrowed, meters, metered: all.some(({ metered }) => metered), byDestination };
 }

@@ -67,8 +67,15 @@ export const OTHERS: readonly Mutation[] = [
     'packets of flows that go on are not counted',
     QUOTA,
     'farm/policy/judge.js',
-    'if (counters.take(meters, row, now))',
+    'if (!step.metered || this.paid[row] !== 0)',
     'if (true)',
+  ),
+  mutation(
+    'what is counted together is counted for none',
+    QUOTA,
+    'farm/policy/counters.js',
+    'native.tally(this.packets.bytes, batch.rows, batch.count, now, paid, ...parts);',
+    'for (let i = 0; i < batch.count; i++)\n            paid[batch.rows[i]] = 1;',
   ),
   mutation(
     'limits begin anew when a policy is read again',

@@ -71,6 +71,54 @@ tcp                            -> reflect
   t.match(decide(openPolicyOf(text), { proto: UDP }).action, { verdict: 'drop' }, 'what none matches is dropped');
 });
 
+t.test('of hundreds of rules the first that matches decides, also where the values of one end', async (t) => {
+  // Some networks lie in each other, some begin where another ends, some are of all addresses.
+  const rules = Array.from({ length: 300 }, (_, i) => {
+    const bits = [0, 4, 8, 15, 16, 17, 24, 31, 32][(i * 5) % 9]!;
+    const [first, last] = [(i * 217) % 65_000, Math.min(0xffff, ((i * 217) % 65_000) + ((i * 31) % 90))];
+    const net = bits === 0 ? 0 : (Math.imul(i % 40, 0x9e3779b1) & (-1 << (32 - bits))) >>> 0;
+    const most = (net + 2 ** (32 - bits) - 1) >>> 0;
+    const name = [24, 16, 8, 0].map((shift) => (net >>> shift) & 255).join('.');
+    const proto = i % 2 === 0 ? 'tcp' : 'udp';
+    // The widest are the last.
+    return {
+      net,
+      most,
+      first,
+      last,
+      proto,
+      bits,
+      text: `dst net ${name}/${bits} and ${proto} and dst port >= ${first} and dst port <= ${last}`,
+    };
+  }).sort((a, b) => b.bits - a.bits);
+  const policy = openPolicyOf(rules.map(({ text }) => `${text} -> drop`).join('\n'));
+  let found = 0;
+  for (const [number, { net, most, first, last, proto }] of rules.entries()) {
+    for (const [dst, dport] of [
+      [net, first],
+      [most, last],
+      [net - 1, first],
+      [most + 1, last],
+      [net, first - 1],
+      [most, last + 1],
+    ] as const) {
+      const asked = { dst: dst >>> 0, dport: dport & 0xffff, proto: proto === 'tcp' ? 6 : UDP };
+      const matches = (rule: (typeof rules)[number]) =>
+        rule.net <= asked.dst &&
+        asked.dst <= rule.most &&
+        rule.first <= asked.dport &&
+        asked.dport <= rule.last &&
+        rule.proto === proto;
+      const wanted = rules.findIndex(matches);
+      const rule = decide(policy, asked);
+      const line = rule.place === 'default' ? -1 : lineOf(rule) - 1;
+      if (wanted >= 0) found++;
+      if (line !== wanted) t.fail(`${number}: ${JSON.stringify(asked)}: rule ${line}, not ${wanted}`);
+    }
+  }
+  t.ok(found > 600 && found < 1800, `${found} match`);
+});
+
 t.test('an empty policy lets nothing leave', async (t) => {
   t.match(decide(policyOf(''), { way: 'reply' }), { place: 'default', action: { verdict: 'drop' } });
 });

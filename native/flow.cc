@@ -145,6 +145,19 @@ bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& su
          (packets.tcpFlags()[row] & (kSyn | kAck)) == kSyn;
 }
 
+// Whether a packet of a clone is of another flow than that of an entry of key space 0, which is of the same
+// clone and over: or is so from now on, since the clone begins anew what was closed.
+inline bool Flows::supersedes(const Subject& subject, FlowEntry entry) {
+  FlowState held = entry.state();
+  if (held.has(FlowState::kOver)) return true;
+  if (!subject.opens || entry.proto() != kTcp || held.has(FlowState::kPending) ||
+      held.phase() < TcpPhase::kClosing)
+    return false;
+  held.set(FlowState::kOver);
+  entry.store(held);
+  return true;
+}
+
 template <Flows::From from>
 inline Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now, const Probe& probe,
                               Found& found) {
@@ -168,13 +181,18 @@ inline Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now
   const bool takesPart = place != Table::kNone && (entryOf(place).state().outsideIsHigh() ==
                                                    subject.fromHigh) == (from == From::kOutside);
   if constexpr (from == From::kOutside) {
-    if (place != Table::kNone && !takesPart) return Disposition::kStray;
-  } else if (!takesPart || entryOf(place).universe() != inUniverse ||
-             connectsBack(packets, row, subject, entryOf(place))) {
-    if (place != Table::kNone) bits |= kFlowCollides;
-    key[kSpace] = inUniverse;
-    hash = probe.hashes[1];
-    place = find(key, hash, probe.likely[1], now);
+    if (place != Table::kNone &&
+        (!takesPart || (entryOf(place).state().has(FlowState::kOver) && !subject.opens)))
+      return Disposition::kStray;
+  } else {
+    const bool mine = takesPart && entryOf(place).universe() == inUniverse;
+    const bool over = mine && supersedes(subject, entryOf(place));
+    if (!mine || over || connectsBack(packets, row, subject, entryOf(place))) {
+      if (place != Table::kNone && !over) bits |= kFlowCollides;
+      key[kSpace] = inUniverse;
+      hash = probe.hashes[1];
+      place = find(key, hash, probe.likely[1], now);
+    }
   }
 
   const bool isNew = place == Table::kNone;

@@ -2,7 +2,9 @@
 //
 // One entry serves both directions of a flow. Key space 0 holds exactly the flows in which the outside takes
 // part: those it opened, and those a clone opened that policy forwards. All others are in the key space of
-// their universe.
+// their universe. A connection of key space 0 that has been closed, and whose clone begins another one on the
+// same ports, stays there as what is over, so that nobody else has its ports meanwhile; the new one is of the
+// universe until policy forwards it, and then takes its place.
 //
 // A turn is: outside() and inside() as often as there are batches, then settle() once with all of their rows.
 // A new flow is pending until then. Entries that a row of the turn refers to are never removed before
@@ -32,7 +34,9 @@ enum class TcpPhase { kOpening, kOpen, kClosing, kClosed };
 
 // What an entry says about its flow, in one word.
 struct FlowState {
-  // The verdict is in the low byte; above it the turn in which the flow was last referred to, of 12 bits.
+  // The verdict is in the low bits; above it the turn in which the flow was last referred to, of 12 bits.
+  static constexpr uint32_t kVerdictMask = 0x7f;
+  static constexpr uint32_t kOver = 1u << 7;  // its clone goes on by another flow
   static constexpr uint32_t kTurnShift = 8, kTurnMask = (1u << 12) - 1;
   static constexpr uint32_t kPending = 1u << 20;
   static constexpr uint32_t kKeep = 1u << 21;  // used within settle()
@@ -49,8 +53,8 @@ struct FlowState {
 
   bool has(uint32_t bit) const { return (word & bit) != 0; }
   void set(uint32_t bit, bool on = true) { word = on ? word | bit : word & ~bit; }
-  uint32_t verdict() const { return word & 0xff; }
-  void setVerdict(uint32_t verdict) { word = (word & ~0xffu) | (verdict & 0xff); }
+  uint32_t verdict() const { return word & kVerdictMask; }
+  void setVerdict(uint32_t verdict) { word = (word & ~kVerdictMask) | (verdict & kVerdictMask); }
   uint32_t turn() const { return word >> kTurnShift & kTurnMask; }
   void setTurn(uint32_t turn) { word = (word & ~(kTurnMask << kTurnShift)) | turn << kTurnShift; }
 
@@ -140,6 +144,7 @@ class Flows {
   // Clones get no more than three quarters of the table, so that the outside can always open a flow.
   int32_t insert(const FlowKey& key, uint64_t hash, uint32_t now, From from);
   bool connectsBack(const Packets& packets, uint32_t row, const Subject& subject, FlowEntry entry) const;
+  static bool supersedes(const Subject& subject, FlowEntry entry);
   FlowState pend(FlowEntry entry, From from, bool fromHigh, uint32_t inUniverse, uint32_t now);
 
   Subject subjectOfFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);
@@ -147,6 +152,7 @@ class Flows {
 
   bool referred(uint32_t slot) const { return table_.holds(slot) && at(slot).state().turn() == turn_; }
   bool keep(const Packets& packets, uint32_t row, FlowEntry entry);
+  bool isOver(uint32_t slot, uint32_t universe) const;
   bool move(uint32_t slot);
   void nextTurn();
 

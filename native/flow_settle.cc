@@ -36,6 +36,11 @@ inline bool Flows::keep(const Packets& packets, uint32_t row, FlowEntry entry) {
   return fromOutside && !pending;
 }
 
+// Whether an entry of key space 0 is of some universe, and over.
+bool Flows::isOver(uint32_t slot, uint32_t universe) const {
+  return at(slot).state().has(FlowState::kOver) && at(slot).universe() == universe;
+}
+
 // Moves a kept flow that a clone opened to the key space that its verdict calls for. The old entry stays for
 // now, without its mark. False if the flow had to stay where it is, undecided.
 bool Flows::move(uint32_t slot) {
@@ -48,9 +53,14 @@ bool Flows::move(uint32_t slot) {
   FlowKey key = entry.key();
   key[kSpace] = wanted;
   const uint64_t hash = table_.hash<kFlowKeyWords>(key.data());
-  const bool taken = table_.find<kFlowKeyWords>(key.data(), hash) != Table::kNone;
   // Capacity is not in the way, because the old entry goes before the turn ends.
-  const int32_t moved = taken ? Table::kNone : table_.insert(key.data(), hash);
+  int32_t moved = table_.find<kFlowKeyWords>(key.data(), hash);
+  const bool taken = moved != Table::kNone;
+  if (!taken) {
+    moved = table_.insert(key.data(), hash);
+  } else if (!forwarded || !isOver(static_cast<uint32_t>(moved), entry.universe())) {
+    moved = Table::kNone;
+  }
   if (moved == Table::kNone && forwarded) {
     held.setVerdict(static_cast<uint32_t>(Verdict::kUndecided));
     entry.store(held);
@@ -63,7 +73,9 @@ bool Flows::move(uint32_t slot) {
     to.opened() = entry.opened();
     to.seen() = entry.seen();
     FlowState copy = held;
-    copy.set(FlowState::kKeep | FlowState::kPending, false);
+    copy.set(FlowState::kPending, false);
+    // Rows of what was over may be to come, and have no say about what has taken its place.
+    copy.set(FlowState::kKeep, taken);
     to.store(copy);
   }
   held.set(FlowState::kKeep, false);

@@ -233,10 +233,43 @@ t.test('a reopened connection of a clone is not forwarded unless policy says so 
     rig.decide(again!, { clone: 1, verdict });
     rig.decide(late!, { clone: 1 });
     t.equal(rig.end(), 0);
-    t.equal(rig.flows.size, 1);
+    t.equal(rig.flows.size, verdict === 'forward' ? 1 : 2, 'what is over is replaced, or stays');
     t.has(rig.inside(inU(out, 7)), [{ disposition: 'known', verdict }]);
     const expected = verdict === 'forward' ? 'known' : 'stray';
     t.has(rig.outside(back(out, SYN | ACK)), [{ disposition: expected }]);
+  }
+});
+
+t.test('what is over keeps its ports from other universes until it has timed out', async (t) => {
+  const out: Spec = { src: A, dst: EXT, sport: 1024, dport: 443 };
+  const begun = (rig: FlowRig) => rig.send(inU(out, 7), 'forward');
+  const contacted = (rig: FlowRig) => rig.accept(back(out, SYN), 7);
+  for (const [name, begin] of Object.entries({ begun, contacted })) {
+    const rig = new FlowRig();
+    begin(rig);
+    // In one turn, as a scanner would.
+    const [end, again] = rig.inside(inU(flags(out, RST), 7), inU(out, 7));
+    t.has(end, { disposition: 'known' }, name);
+    t.has(again, { disposition: 'new', verdict: 'undecided' });
+    t.notMatch(again!.state, /collides|fromOutside/);
+    rig.decide(end!, { clone: 1, verdict: 'forward' });
+    rig.decide(again!, { clone: 1, verdict: 'reflect' });
+    t.equal(rig.end(), 0);
+    t.has(rig.inside(inU(out, 8)), [{ disposition: 'new', state: 'collides' }], 'another clone with the same address');
+    rig.end();
+    t.has(rig.outside(flags(back(out, SYN), ACK)), [{ disposition: 'stray' }], 'it has nothing to say any more');
+    t.has(rig.outside({ src: A, dst: EXT, proto: 'icmp', type: 3, quotes: back(out, 0) }), [{ disposition: 'stray' }]);
+    t.has(rig.inside(inU(flags(out, ACK), 7)), [{ disposition: 'known', verdict: 'reflect' }], 'the new one goes on');
+    rig.packets.reset();
+    rig.now += 1000;
+    t.has(rig.inside(inU(out, 8)), [{ disposition: 'new', state: '' }], 'free again');
+    rig.packets.reset();
+    const fresh = new FlowRig();
+    begin(fresh);
+    fresh.send(inU(flags(out, RST), 7), 'forward');
+    fresh.send(inU(out, 7), 'drop');
+    t.has(fresh.accept(back(out, SYN), 9), { disposition: 'new' }, 'the outside may begin anew at any time');
+    t.has(fresh.outside(flags(back(out, SYN), ACK)), [{ disposition: 'known', universe: 9 }]);
   }
 });
 

@@ -18,7 +18,7 @@ const registry = new Registry([...elements.names.map((name) => elements.get(name
  * The part of the packets that goes first, untimed. With them comes what happens once and not per packet: the tables' memory is
  * touched for the first time, and V8 compiles.
  */
-const FIRST = 0.1;
+export const FIRST = 0.1;
 
 /** Turns between two looks at the heap. */
 const TURNS = 64;

@@ -16,6 +16,7 @@ import { flows } from './suites/flows.js';
 import { gre } from './suites/gre.js';
 import { guest } from './suites/guest.js';
 import { live } from './suites/live.js';
+import { native } from './suites/native.js';
 import { policy } from './suites/policy.js';
 import { pool } from './suites/pool.js';
 import { scale } from './suites/scale.js';
@@ -25,6 +26,7 @@ import { workers } from './suites/workers.js';
 const SUITES: readonly Suite[] = [
   chains,
   floor,
+  native,
   gre,
   pool,
   guest,

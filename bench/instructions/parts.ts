@@ -1,26 +1,20 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { decisionTable } from '../../src/packet/pattern/decision-table.js';
 import { parsePattern } from '../../src/packet/pattern/pattern.js';
 import { assemble } from '../../src/packet/pattern/program.js';
+import { FOLDER, linkNative, unbuilt } from '../native/link.js';
 import { greCapture } from '../workload/gre.js';
 import type { Counts } from './baseline.js';
 
 const execute = promisify(execFile);
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** The addon's own object files: what is counted is what runs. */
-const OBJECTS = join(ROOT, 'build/Release/obj.target/potemkin/native');
-const FOLDER = join(ROOT, 'build/bench');
-const FLAGS = ['-std=c++20', '-O3', '-Wall', '-Wextra', '-Wconversion', '-Werror', `-I${ROOT}native`];
-
 /** 40 batches; each packet is of another flow. */
 const PACKETS = 10_240;
 /** Those of bench/graphs/classify.click. */
-const PATTERNS = ['dst tcp port 445 or 139', 'dst tcp port 22 or 23', 'tcp', 'udp', 'icmp'];
+export const PATTERNS = ['dst tcp port 445 or 139', 'dst tcp port 22 or 23', 'tcp', 'udp', 'icmp'];
 
 /** Programs that are needed, and the Debian packages they are in. */
 const TOOLS = { valgrind: 'valgrind', 'c++': 'g++' } as const;
@@ -32,7 +26,8 @@ async function version(tool: keyof typeof TOOLS): Promise<string | undefined> {
 
 /** Why nothing can be counted here, if so. */
 export async function missing(): Promise<string | undefined> {
-  if (!existsSync(OBJECTS)) return 'the addon is not built: npm run setup';
+  const why = unbuilt();
+  if (why !== undefined) return why;
   for (const tool of ['valgrind', 'c++'] as const) {
     if ((await version(tool)) === undefined) return `${tool} is missing: apt-get install ${TOOLS[tool]}`;
   }
@@ -48,9 +43,7 @@ export async function countInstructions(): Promise<Counts> {
   const folder = mkdtempSync(join(FOLDER, 'parts-'));
   const file = (name: string) => join(folder, name);
   try {
-    const objects = readdirSync(OBJECTS).filter((name) => name.endsWith('.o'));
-    const sources = [join(ROOT, 'bench/native/parts.cc'), ...objects.map((name) => join(OBJECTS, name))];
-    await execute('c++', [...FLAGS, ...sources, '-o', file('parts')]);
+    await linkNative('parts', file('parts'));
     const { program, first } = assemble(PATTERNS.map((text) => parsePattern(text)));
     writeFileSync(file('program'), program);
     writeFileSync(file('table'), decisionTable(program, first)!);

@@ -8,10 +8,6 @@
 // FIRST; TABLE those of the decision table for the same.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -25,43 +21,13 @@
 #include "gre.h"
 #include "ip.h"
 #include "protocol.h"
+#include "rig.h"
 
 using namespace potemkin;
 
 namespace {
 
 constexpr uint32_t kFlows = 1 << 16, kUniverse = 7, kNow = 1000;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "parts: expected %s\n", what);
-  std::exit(1);
-}
-
-std::vector<uint8_t> readFile(const char* name) {
-  std::ifstream file(name, std::ios::binary);
-  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
-  require(!bytes.empty(), name);
-  return bytes;
-}
-
-class TableMemory {
- public:
-  explicit TableMemory(const TableShape& shape) : words_(Table::bytes(shape) / 8 + 1) {
-    bytes_ = {reinterpret_cast<uint8_t*>(words_.data()), Table::bytes(shape)};
-    const uint64_t seed[2] = {1, 2};
-    Table::create(bytes_, shape, seed);
-  }
-  std::span<uint8_t> bytes() const { return bytes_; }
-
- private:
-  std::vector<uint64_t> words_;
-  std::span<uint8_t> bytes_;
-};
-
-struct Free {
-  void operator()(uint8_t* memory) const { std::free(memory); }
-};
 
 constexpr TableShape kShape{3, 1, kFlows};
 
@@ -71,9 +37,8 @@ std::vector<ClassifierStep> program;
 int32_t first = 0;
 std::vector<uint32_t> decisions;
 
-const std::unique_ptr<uint8_t, Free> memory(static_cast<uint8_t*>(std::aligned_alloc(4096,
-                                                                                     kTableBytes + 3072)));
-const Packets packets{memory.get()};
+const PacketMemory memory;
+const Packets packets = memory.packets();
 uint16_t rows[kBatch];
 size_t count = 0;
 Capture capture{};
@@ -251,15 +216,10 @@ void batch() {
 
 int main(int argc, char** argv) {
   require(argc == 5, "CAPTURE PROGRAM FIRST TABLE");
-  file = readFile(argv[1]);
-  const std::vector<uint8_t> words = readFile(argv[2]);
-  require(words.size() % sizeof(ClassifierStep) == 0, "a program of whole steps");
-  program.resize(words.size() / sizeof(ClassifierStep));
-  std::memcpy(program.data(), words.data(), words.size());
+  file = readFile<uint8_t>(argv[1]);
+  program = readFile<ClassifierStep>(argv[2]);
   first = std::stoi(argv[3]);
-  const std::vector<uint8_t> table = readFile(argv[4]);
-  decisions.resize(table.size() / sizeof(uint32_t));
-  std::memcpy(decisions.data(), table.data(), decisions.size() * sizeof(uint32_t));
+  decisions = readFile<uint32_t>(argv[4]);
   std::iota(rows, rows + kBatch, uint16_t{0});
   {
     Table table(flowMemory.bytes());

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { decisionTable } from '../../src/packet/pattern/decision-table.js';
+import { parsePattern } from '../../src/packet/pattern/pattern.js';
+import { assemble } from '../../src/packet/pattern/program.js';
+import { FIRST, timeChain } from '../chain.js';
+import { PATTERNS } from '../instructions/parts.js';
+import { linkNative, unbuilt } from '../native/link.js';
+import { type Bench, type Case, interleave, type Suite } from '../suite.js';
+import { namedChain, TABLE_ENTRIES } from './chains.js';
+import { readFloor } from './floor.js';
+
+const execute = promisify(execFile);
+
+/** Rows of chains, and what bench/native/chain.cc calls the same. */
+const ROWS: readonly { row: string; mode: string }[] = [
+  { row: 'count', mode: 'count' },
+  { row: 'classify', mode: 'classify' },
+  { row: 'flows-10k', mode: 'flows' },
+  { row: 'flows-1m', mode: 'flows' },
+  { row: 'dump', mode: 'dump' },
+  { row: 'universes-1m', mode: 'universes' },
+];
+
+/** What bench/native/chain.cc is to do. */
+export interface NativeRow {
+  readonly mode: string;
+  readonly capture: string;
+  /** Packets that go first, untimed. */
+  readonly first: number;
+  readonly flows: number;
+}
+
+/** Builds the program and lets `use` call it. @returns what that does */
+export async function withNative<T>(use: (run: (row: NativeRow) => Promise<number>) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'potemkin-bench-'));
+  // Memory, so that no disk is measured.
+  const out = mkdtempSync('/dev/shm/potemkin-bench-');
+  try {
+    const [program, table] = [join(folder, 'chain'), join(folder, 'table')];
+    await linkNative('chain', program);
+    const { program: code, first: begin } = assemble(PATTERNS.map((text) => parsePattern(text)));
+    writeFileSync(table, decisionTable(code, begin)!);
+    return await use(async ({ mode, capture, first, flows }) => {
+      const options = [mode, capture, String(first), table, String(flows), join(out, 'out.pcap')];
+      return readFloor((await execute(program, options)).stdout);
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+    rmSync(out, { recursive: true });
+  }
+}
+
+async function run(bench: Bench): Promise<void> {
+  await withNative(async (native) => {
+    const rows = ROWS.filter(({ row }) => bench.wants(`native/${row}`)).map(({ row, mode }) => ({
+      row,
+      mode,
+      ...namedChain(row, bench.progress),
+    }));
+    const cases: Case[] = [
+      ...rows.map(({ row, chain }) => ({ name: `chains/${row}`, run: () => timeChain(chain) })),
+      ...rows.map(({ row, mode, capture, chain: { packets } }) => ({
+        name: `native/${row}`,
+        run: async () => new Map([['', await native({ mode, capture, first: packets * FIRST, flows: TABLE_ENTRIES })]]),
+      })),
+    ];
+    const found = await interleave(bench, cases);
+    const times = new Map(cases.map(({ name }, i) => [name, found[i]!.get('')!]));
+    for (const { row } of rows) {
+      const [here, alone] = [times.get(`chains/${row}`)!, times.get(`native/${row}`)!];
+      bench.report({ name: `native/${row}/chain`, unit: 'ns/packet', values: here });
+      bench.report({ name: `native/${row}`, unit: 'ns/packet', values: alone });
+      bench.report({ name: `native/${row}/times`, unit: 'times', values: here.map((time, i) => time / alone[i]!) });
+    }
+  });
+}
+
+export const native: Suite = {
+  name: 'native',
+  summary: 'the native parts of the chains alone, one after the other without Node.js, beside the chains',
+  missing: unbuilt,
+  run,
+};

@@ -2,8 +2,8 @@
  * The one list of packet columns. `npm run generate` writes native/columns.h from it, so TypeScript and C++
  * cannot disagree about the layout of a packet table.
  *
- * A packet table is one ArrayBuffer: the columns, one after the other, each ROWS entries long; then ROWS slots
- * of SLOT bytes that hold the packets themselves.
+ * A packet table is one ArrayBuffer: the columns, one after the other, each ROWS entries long and with a cache line to spare; then
+ * ROWS slots of SLOT bytes that hold the packets themselves.
  */
 
 /** Rows of a table. One receive fills at most BATCH of them; the rest is for copies and replies made on the way. */
@@ -62,15 +62,21 @@ export type ColumnName = keyof typeof COLUMNS;
 
 export const WIDTH = { u8: 1, u16: 2, u32: 4 } as const;
 
+/**
+ * Spare bytes behind each column: else all columns of a row would be in the same few cache sets, since a column's length is a
+ * power of two.
+ */
+const SPARE = 64;
+
 /** Byte offset of each column in the table. */
 export const OFFSETS = Object.fromEntries(
   Object.entries(COLUMNS).reduce<{ at: number; list: [string, number][] }>(
-    ({ at, list }, [name, { type }]) => ({ at: at + WIDTH[type] * ROWS, list: [...list, [name, at]] }),
+    ({ at, list }, [name, { type }]) => ({ at: at + WIDTH[type] * ROWS + SPARE, list: [...list, [name, at]] }),
     { at: 0, list: [] },
   ).list,
 ) as Record<ColumnName, number>;
 
-const columnBytes = Object.values(COLUMNS).reduce((sum, { type }) => sum + WIDTH[type] * ROWS, 0);
+const columnBytes = Object.values(COLUMNS).reduce((sum, { type }) => sum + WIDTH[type] * ROWS + SPARE, 0);
 
 /** Offset of the first slot, on a cache line. */
 export const SLOTS_AT = Math.ceil(columnBytes / 64) * 64;

@@ -140,8 +140,8 @@ inline FlowState Flows::pend(FlowEntry entry, From from, bool fromHigh, uint32_t
 bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& subject,
                          FlowEntry entry) const {
   const FlowState held = entry.state();
-  const bool reopens = subject.opens && held.phase() >= TcpPhase::kClosing;
-  return held.has(FlowState::kFromOutside) && entry.proto() == kTcp && !subject.error && !reopens &&
+  const bool reopens = subject.opens() && held.closes();
+  return held.has(FlowState::kFromOutside) && entry.proto() == kTcp && !subject.error() && !reopens &&
          (packets.tcpFlags()[row] & (kSyn | kAck)) == kSyn;
 }
 
@@ -150,8 +150,7 @@ bool Flows::connectsBack(const Packets& packets, uint32_t row, const Subject& su
 inline bool Flows::supersedes(const Subject& subject, FlowEntry entry) {
   FlowState held = entry.state();
   if (held.has(FlowState::kOver)) return true;
-  if (!subject.opens || entry.proto() != kTcp || held.has(FlowState::kPending) ||
-      held.phase() < TcpPhase::kClosing)
+  if (!subject.opens() || entry.proto() != kTcp || held.has(FlowState::kPending) || !held.closes())
     return false;
   held.set(FlowState::kOver);
   entry.store(held);
@@ -163,65 +162,69 @@ inline Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now
                               Found& found) {
   const Subject& subject = probe.subject;
   const uint32_t inUniverse = from == From::kInside ? probe.space : 0;
-  if (!subject.some) return Disposition::kStray;
+  if (!subject.some()) return Disposition::kStray;
   if constexpr (from == From::kInside) {
     // Without a universe a packet from inside has no key space of its own.
     if (inUniverse == 0) return Disposition::kStray;
     // A clone is no router: it has no errors to tell of packets that were for others.
-    if (subject.key[subject.fromHigh ? kHigh : kLow] != packets.src()[row]) return Disposition::kStray;
+    if (subject.key[subject.fromHigh() ? kHigh : kLow] != packets.src()[row]) return Disposition::kStray;
   }
 
-  uint32_t bits = subject.error ? kFlowError : 0;
-  FlowKey key = subject.key;
+  uint32_t bits = subject.error() ? kFlowError : 0;
+  const FlowKey* key = &subject.key;
   uint64_t hash = probe.hashes[0];
-  int32_t place = find(key, hash, probe.likely[0], now);
+  [[maybe_unused]] FlowKey inner;
+  int32_t place = find(*key, hash, probe.likely[0], now);
   const auto entryOf = [this](int32_t place) { return at(static_cast<uint32_t>(place)); };
   // In key space 0 one end is outside and one a clone; who sends as the wrong one does not take part in the
   // flow.
   const bool takesPart = place != Table::kNone && (entryOf(place).state().outsideIsHigh() ==
-                                                   subject.fromHigh) == (from == From::kOutside);
+                                                   subject.fromHigh()) == (from == From::kOutside);
   if constexpr (from == From::kOutside) {
     if (place != Table::kNone &&
-        (!takesPart || (entryOf(place).state().has(FlowState::kOver) && !subject.opens)))
+        (!takesPart || (entryOf(place).state().has(FlowState::kOver) && !subject.opens())))
       return Disposition::kStray;
   } else {
     const bool mine = takesPart && entryOf(place).universe() == inUniverse;
     const bool over = mine && supersedes(subject, entryOf(place));
     if (!mine || over || connectsBack(packets, row, subject, entryOf(place))) {
       if (place != Table::kNone && !over) bits |= kFlowCollides;
-      key[kSpace] = inUniverse;
+      inner = subject.key;
+      inner[kSpace] = inUniverse;
+      key = &inner;
       hash = probe.hashes[1];
-      place = find(key, hash, probe.likely[1], now);
+      place = find(*key, hash, probe.likely[1], now);
     }
   }
 
   const bool isNew = place == Table::kNone;
   if (isNew) {
-    if (!subject.opens) return Disposition::kStray;
-    place = insert(key, hash, now, from);
+    if (!subject.opens()) return Disposition::kStray;
+    place = insert(*key, hash, now, from);
     if (place == Table::kNone) return Disposition::kFull;
   }
   const FlowEntry entry = entryOf(place);
   FlowState held = entry.state();
-  const bool isTcp = key[kProto] == kTcp, wasPending = held.has(FlowState::kPending);
-  if (isNew || (!wasPending && subject.opens && isTcp && held.phase() >= TcpPhase::kClosing)) {
-    held = pend(entry, from, subject.fromHigh, inUniverse, now);
+  const bool isTcp = subject.key[kProto] == kTcp, wasPending = held.has(FlowState::kPending);
+  const bool reopens = !wasPending & subject.opens() & isTcp & held.closes();
+  if (isNew | reopens) {
+    held = pend(entry, from, subject.fromHigh(), inUniverse, now);
   } else {
     // Nobody has decided about a pending flow yet, so only those may be in it who opened it.
-    if (wasPending && (subject.error || held.has(FlowState::kFromOutside) != (from == From::kOutside)))
+    if (wasPending && (subject.error() || held.has(FlowState::kFromOutside) != (from == From::kOutside)))
       return Disposition::kStray;
     held.setTurn(turn_);
     held.set(FlowState::kKeep, false);
-    if (!subject.error) {
-      if (isTcp) held.see(packets.tcpFlags()[row], subject.fromHigh == held.has(FlowState::kOpenerHigh));
+    if (!subject.error()) {
+      if (isTcp) held.see(packets.tcpFlags()[row], subject.fromHigh() == held.has(FlowState::kOpenerHigh));
       entry.seen() = now;
     }
   }
-  const bool fromOpener = subject.fromHigh == held.has(FlowState::kOpenerHigh);
+  const bool fromOpener = subject.fromHigh() == held.has(FlowState::kOpenerHigh);
   const bool pending = held.has(FlowState::kPending);
   if (held.has(FlowState::kFromOutside)) bits |= kFlowFromOutside;
   if (!fromOpener) bits |= kFlowReply;
-  if (!subject.error && held.seeData(dataOf(packets, row), fromOpener)) bits |= kFlowData;
+  if (!subject.error() && held.seeData(dataOf(packets, row), fromOpener)) bits |= kFlowData;
   if (!pending) bits |= kFlowKnown;
   entry.store(held);
   found.flow = static_cast<uint32_t>(place) + 1;
@@ -249,7 +252,7 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
     }
   };
   const auto expect = [&](Probe& probe) {
-    const bool opens = probe.subject.opens;
+    const bool opens = probe.subject.opens();
     probe.likely[0] = table_.likely(probe.hashes[0], opens && from == From::kOutside);
     if constexpr (from == From::kInside) probe.likely[1] = table_.likely(probe.hashes[1], opens);
   };
@@ -282,7 +285,7 @@ void Flows::classify(const Packets& packets, std::span<const uint16_t> rows, uin
         packets.verdict()[row] = found.verdict;
         packets.decision()[row] = found.decision;
         packets.age()[row] = found.age;
-        if (fragment == 1 && found.flow != 0 && !probe.subject.error)
+        if (fragment == 1 && found.flow != 0 && !probe.subject.error())
           rememberFragment(packets, row, probe.space, now);
       });
 }

@@ -59,6 +59,8 @@ struct FlowState {
   void setTurn(uint32_t turn) { word = (word & ~(kTurnMask << kTurnShift)) | turn << kTurnShift; }
 
   TcpPhase phase() const;
+  // Whether the phase is that of closing or a later one.
+  bool closes() const { return has((kFinSent | kRstSent) * 3); }
   void see(uint8_t tcpFlags, bool fromOpener);
   // Whether so many bytes of an end are its first data, or come before it.
   bool seeData(uint32_t bytes, bool fromOpener);

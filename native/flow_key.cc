@@ -28,14 +28,24 @@ bool quotedBy(std::span<const uint8_t> packet, size_t ipHeader, Tuple& tuple) {
   return true;
 }
 
-}  // namespace
-
+// The subject of an ICMP error that came to an address.
 Subject subjectOfError(const Packets& packets, uint32_t row, uint32_t dst) {
   Tuple quoted;
   if (!quotedBy(bytesOf(packets, row), packets.ipHeader()[row], quoted) || quoted.src != dst) return {};
   Subject subject = subjectOf(quoted);
-  subject.fromHigh = !subject.fromHigh;
-  subject.error = true;
+  subject.traits = (subject.traits ^ Subject::kFromHigh) | Subject::kError;
+  return subject;
+}
+
+}  // namespace
+
+Subject subjectOfIcmp(const Packets& packets, uint32_t row) {
+  const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
+                    kIcmp};
+  const uint32_t type = tuple.sport >> 8;
+  if (isIcmpError(static_cast<uint8_t>(type))) return subjectOfError(packets, row, tuple.dst);
+  Subject subject = subjectOf(tuple);
+  if (type == kEchoRequest) subject.traits |= Subject::kOpens;
   return subject;
 }
 

@@ -24,11 +24,20 @@ enum FlowKeyWord : size_t {
 
 // What a packet has to do with flows.
 struct Subject {
+  // It can belong to a flow; if not, nothing else here means anything.
+  static constexpr uint32_t kSome = 1;
+  static constexpr uint32_t kFromHigh = 2;  // the end that sent it
+  static constexpr uint32_t kOpens = 4;     // it may open a flow: a TCP SYN alone, UDP, an ICMP echo request
+  static constexpr uint32_t kError = 8;     // an ICMP error about a packet that went the other way
+
   FlowKey key;
-  bool fromHigh;  // the end that sent it
-  bool some;      // it can belong to a flow; if not, nothing else here means anything
-  bool opens;     // it may open a flow: a TCP SYN alone, UDP, an ICMP echo request
-  bool error;     // an ICMP error about a packet of the flow that went the other way
+  // A word, because one that is written by bytes and copied at once makes the processor wait.
+  uint32_t traits;
+
+  bool some() const { return (traits & kSome) != 0; }
+  bool fromHigh() const { return (traits & kFromHigh) != 0; }
+  bool opens() const { return (traits & kOpens) != 0; }
+  bool error() const { return (traits & kError) != 0; }
 };
 
 // What identifies a packet's flow before ends are put in order, as in the columns of a row.
@@ -40,42 +49,36 @@ struct Tuple {
 
 inline constexpr uint32_t kEchoReply = 0, kEchoRequest = 8;
 
-// The subject of an ICMP error that came to an address.
-Subject subjectOfError(const Packets& packets, uint32_t row, uint32_t dst);
+// The subject of a row of ICMP. Errors (destination unreachable, source quench, redirect, time exceeded,
+// parameter problem: RFC 792) are about the packet they quote, if they are addressed to its sender.
+Subject subjectOfIcmp(const Packets& packets, uint32_t row);
 
 // The flow of a tuple, in key space 0: TCP, UDP, and ICMP echo have one.
 inline Subject subjectOf(const Tuple& tuple) {
   const bool echo = tuple.proto == kIcmp;
   const uint32_t type = tuple.sport >> 8;
-  Subject subject{};
-  subject.some =
+  const bool some =
       tuple.proto == kTcp || tuple.proto == kUdp || (echo && (type == kEchoRequest || type == kEchoReply));
   // One comparison of both, because nobody can foretell how it ends: a branch for each would be a gamble.
   const uint64_t from = uint64_t{tuple.src} << 16 | tuple.sport, to = uint64_t{tuple.dst} << 16 | tuple.dport;
-  subject.fromHigh = echo ? type == kEchoReply : from > to;
-  const uint64_t swap = (from ^ to) & -uint64_t{subject.fromHigh};
+  const bool fromHigh = echo ? type == kEchoReply : from > to;
+  const uint64_t swap = (from ^ to) & -uint64_t{fromHigh};
   const uint64_t low = from ^ swap, high = to ^ swap;
-  subject.key[kLow] = static_cast<uint32_t>(low >> 16);
-  subject.key[kHigh] = static_cast<uint32_t>(high >> 16);
   const uint32_t ports = static_cast<uint32_t>(low & 0xffff) << 16 | static_cast<uint32_t>(high & 0xffff);
-  subject.key[kPorts] = echo ? tuple.dport : ports;
-  subject.key[kProto] = tuple.proto;
-  return subject;
+  return {{static_cast<uint32_t>(low >> 16), static_cast<uint32_t>(high >> 16), echo ? tuple.dport : ports,
+           tuple.proto, 0},
+          some * Subject::kSome + fromHigh * Subject::kFromHigh};
 }
 
 // The subject of a row that is no later fragment: its parse columns are trusted to be in range, no byte is.
-// ICMP errors (destination unreachable, source quench, redirect, time exceeded, parameter problem: RFC 792)
-// are about the packet they quote, if they are addressed to its sender.
 inline Subject subjectOfRow(const Packets& packets, uint32_t row) {
   const Tuple tuple{packets.src()[row], packets.dst()[row], packets.sport()[row], packets.dport()[row],
                     packets.proto()[row]};
-  const uint32_t type = tuple.sport >> 8;
-  if (tuple.proto == kIcmp && isIcmpError(static_cast<uint8_t>(type)))
-    return subjectOfError(packets, row, tuple.dst);
+  if (tuple.proto == kIcmp) return subjectOfIcmp(packets, row);
   Subject subject = subjectOf(tuple);
-  const bool asks = tuple.proto == kIcmp && type == kEchoRequest;
   const bool begins = (packets.tcpFlags()[row] & (kSyn | kAck | kRst | kFin)) == kSyn;
-  subject.opens = (tuple.proto == kUdp) | asks | ((tuple.proto == kTcp) & begins);
+  const bool opens = (tuple.proto == kUdp) | ((tuple.proto == kTcp) & begins);
+  subject.traits += opens * Subject::kOpens;
   return subject;
 }
 

@@ -154,8 +154,11 @@ class Table {
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
-    uint32_t differ = 0;
-    for (uint32_t i = 0; i < (kWords == 0 ? keyWords_ : kWords); ++i) differ |= held[i] ^ key[i];
+    const uint32_t words = kWords == 0 ? keyWords_ : kWords;
+    uint64_t differ = 0;
+    uint32_t i = 0;
+    for (; i + 1 < words; i += 2) differ |= pair(held + i) ^ pair(key + i);
+    if (i < words) differ |= held[i] ^ key[i];
     return differ == 0;
   }
   template <typename Expired>
@@ -196,7 +199,7 @@ inline uint64_t Table::hash(const uint32_t* key) const {
   const uint32_t words = kWords == 0 ? keyWords_ : kWords;
   uint64_t h = seed_[0];
   uint32_t i = 0;
-  for (; i + 1 < words; i += 2) h = fold(h ^ (key[i] | uint64_t{key[i + 1]} << 32), seed_[1]);
+  for (; i + 1 < words; i += 2) h = fold(h ^ pair(key + i), seed_[1]);
   if (i < words) h = fold(h ^ key[i], seed_[1]);
   // One more, because a single fold keeps too much of the order of keys that differ in the last word alone.
   return fold(h, 0x9e3779b97f4a7c15);

@@ -54,6 +54,11 @@ inline uint8_t tagOf(uint64_t hash) {
   return tag == 0 ? 1 : tag;
 }
 
+// Two words of a key in one.
+inline uint64_t pair(const uint32_t* words) {
+  return words[0] | uint64_t{words[1]} << 32;
+}
+
 // The folded multiplication of wyhash.
 inline uint64_t fold(uint64_t a, uint64_t b) {
   const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;

@@ -113,11 +113,15 @@ bool Flows::yields(uint32_t slot, uint32_t now) const {
   return !open && !held.has(FlowState::kPending) && held.turn() != turn_ && table_.older(slot, now, kSpared);
 }
 
-int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now, From from) {
+void Flows::reclaim(uint32_t now) {
   table_.reclaim([&](uint32_t slot) { return leaves(slot, now) || yields(slot, now); });
+}
+
+inline int32_t Flows::insert(const FlowKey& key, uint64_t hash, uint32_t now, From from) {
+  if (table_.full()) reclaim(now);
   const uint32_t capacity = table_.header().capacity, reserve = from == From::kInside ? capacity / 4 : 0;
   const bool room = table_.header().live < capacity - reserve;
-  const int32_t slot = room ? table_.insert(key.data(), hash) : Table::kNone;
+  const int32_t slot = room ? table_.insert<kFlowKeyWords, kEntryWords>(key.data(), hash) : Table::kNone;
   if (slot == Table::kNone) ++table_.header().refused;
   return slot;
 }

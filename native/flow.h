@@ -68,7 +68,7 @@ struct FlowState {
   bool outsideIsHigh() const { return has(kFromOutside) == has(kOpenerHigh); }
 };
 
-inline constexpr uint32_t kValueWords = 4;
+inline constexpr uint32_t kValueWords = 4, kEntryWords = kFlowKeyWords + 1 + kValueWords;
 
 // An entry of the flow table. The decision is export policy's own word, which nothing here interprets.
 class FlowEntry {
@@ -143,6 +143,7 @@ class Flows {
   void remove(uint32_t slot);
   int32_t find(const FlowKey& key, uint64_t hash, int32_t likely, uint32_t now);
   bool yields(uint32_t slot, uint32_t now) const;
+  void reclaim(uint32_t now);
   // Clones get no more than three quarters of the table, so that the outside can always open a flow.
   int32_t insert(const FlowKey& key, uint64_t hash, uint32_t now, From from);
   bool connectsBack(const Packets& packets, uint32_t row, const Subject& subject, FlowEntry entry) const;
@@ -152,8 +153,10 @@ class Flows {
   Subject subjectOfFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);
   void rememberFragment(const Packets& packets, uint32_t row, uint32_t inSpace, uint32_t now);
 
-  bool referred(uint32_t slot) const { return table_.holds(slot) && at(slot).state().turn() == turn_; }
-  bool keep(const Packets& packets, uint32_t row, FlowEntry entry);
+  // What may have to be done about a flow at the end of a turn: to move it, and to end it, or its being
+  // pending.
+  static constexpr uint32_t kMayMove = 1, kMayEnd = 2;
+  uint32_t keep(const Packets& packets, uint32_t row, FlowEntry entry);
   bool isOver(uint32_t slot, uint32_t universe) const;
   bool move(uint32_t slot);
   void nextTurn();

@@ -12,28 +12,28 @@ bool cameFromInside(uint8_t flowState, uint32_t space) {
 
 }  // namespace
 
-// Marks a flow as kept if this row says so, and stores what the row says about it. False if more may have to
-// be done about the flow.
-inline bool Flows::keep(const Packets& packets, uint32_t row, FlowEntry entry) {
+// Marks a flow as kept if this row says so, and stores what the row says about it. Returns what may have to
+// be done about it after that.
+inline uint32_t Flows::keep(const Packets& packets, uint32_t row, FlowEntry entry) {
   FlowState held = entry.state();
   const uint8_t bits = packets.flowState()[row], verdict = packets.verdict()[row];
   const bool inside = cameFromInside(bits, entry.space());
-  if (packets.clone()[row] == 0 && !(inside && verdict != 0)) return false;
+  if (packets.clone()[row] == 0 && !(inside && verdict != 0)) return kMayEnd;
   const uint32_t claimed = packets.universe()[row];
   // It stays pending until all rows were heard: who was known before it was opened has no say about it, and
   // what a clone opened is in that clone's universe.
   const bool pending = held.has(FlowState::kPending), fromOutside = held.has(FlowState::kFromOutside);
   const bool first = pending && !held.has(FlowState::kKeep);
-  if (pending && (bits & kFlowKnown) != 0) return false;
+  if (pending && (bits & kFlowKnown) != 0) return kMayEnd;
   if (first && fromOutside) entry.universe() = claimed;
-  if (claimed != entry.universe()) return false;
+  if (claimed != entry.universe()) return kMayEnd;
   if (first || (inside && (!pending || held.verdict() == 0))) {
     held.setVerdict(verdict);
     entry.decision() = packets.decision()[row];
   }
   held.set(FlowState::kKeep);
   entry.store(held);
-  return fromOutside && !pending;
+  return (fromOutside ? 0 : kMayMove) | (pending ? kMayEnd : 0);
 }
 
 // Whether an entry of key space 0 is of some universe, and over.
@@ -57,7 +57,7 @@ bool Flows::move(uint32_t slot) {
   int32_t moved = table_.find<kFlowKeyWords>(key.data(), hash);
   const bool taken = moved != Table::kNone;
   if (!taken) {
-    moved = table_.insert(key.data(), hash);
+    moved = table_.insert<kFlowKeyWords, kEntryWords>(key.data(), hash);
   } else if (!forwarded || !isOver(static_cast<uint32_t>(moved), entry.universe())) {
     moved = Table::kNone;
   }
@@ -87,20 +87,24 @@ uint32_t Flows::settle(const Packets& packets, std::span<const uint16_t> rows) {
   // An error about a flow says nothing of whether somebody wants it.
   const auto each = [&](auto&& work) {
     for (const uint16_t row : rows) {
-      const uint32_t flow = packets.flow()[row];
-      if (flow != 0 && (packets.flowState()[row] & kFlowError) == 0 && referred(flow - 1))
-        work(row, flow - 1);
+      const uint32_t slot = packets.flow()[row] - 1;
+      if (slot < table_.slots() && (packets.flowState()[row] & kFlowError) == 0 &&
+          at(slot).state().turn() == turn_)
+        work(row, slot);
     }
   };
-  uint32_t collisions = 0;
-  bool done = true;
-  each([&](uint32_t row, uint32_t slot) { done &= keep(packets, row, at(slot)); });
+  uint32_t left = 0, collisions = 0;
+  // Nothing has been removed yet, so that no place needs to be asked whether it holds an entry. What is
+  // written to one that holds none means nothing.
+  each([&](uint32_t row, uint32_t slot) { left |= keep(packets, row, at(slot)); });
   nextTurn();
   // Most turns bring nothing but packets that clones take of flows that are known.
-  if (done) return 0;
-  each([&](uint32_t, uint32_t slot) { collisions += !move(slot); });
+  if (left == 0) return 0;
+  if ((left & kMayMove) != 0)
+    each([&](uint32_t, uint32_t slot) { collisions += table_.holds(slot) && !move(slot); });
   // Removals come last: from the first of them on, a slot number may mean nothing.
   each([&](uint32_t, uint32_t slot) {
+    if (!table_.holds(slot)) return;
     const FlowEntry entry = at(slot);
     FlowState held = entry.state();
     if (!held.has(FlowState::kKeep)) return remove(slot);

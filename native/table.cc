@@ -141,22 +141,18 @@ Table::~Table() {
   std::atomic_ref(header_->lock).store(0, std::memory_order_release);
 }
 
-int32_t Table::insert(const uint32_t* key, uint64_t hash) {
+int32_t Table::take(uint64_t hash) {
   const auto freeWay = [this](uint32_t at) { return TableBucket(bucket(at)).matching(0).take(); };
-  uint32_t at = home(hash);
-  uint32_t way = freeWay(at);
+  const uint32_t home = this->home(hash);
+  uint32_t at = home, way = freeWay(at);
   for (uint32_t probes = 1; way == kWays; ++probes, way = freeWay(at)) {
     if (probes == buckets_) return kNone;
     at = next(at);
   }
-  for (uint32_t passed = home(hash); passed != at; passed = next(passed)) countOverflow(bucket(passed), 1);
+  for (uint32_t passed = home; passed != at; passed = next(passed)) countOverflow(bucket(passed), 1);
   bucket(at)[way] = tagOf(hash);
   ++header_->live;
-  const uint32_t slot = at * kWays + way;
-  uint32_t* held = entry(slot);
-  for (uint32_t i = 0; i < keyWords_; ++i) held[i] = key[i];
-  for (uint32_t i = keyWords_; i < stride_; ++i) held[i] = 0;
-  return static_cast<int32_t>(slot);
+  return static_cast<int32_t>(at * kWays + way);
 }
 
 bool Table::remove(uint32_t slot) {

@@ -91,7 +91,8 @@ class Table {
   uint32_t* value(uint32_t slot) const { return entry(slot) + keyWords_ + 1; }
   bool holds(uint32_t slot) const { return slot < slots_ && *tag(slot) != 0; }
 
-  // kWords is the words of a key where the caller knows them when it is compiled, else 0.
+  // kWords is the words of a key, and kStride those of an entry, where the caller knows them when it is
+  // compiled, else 0.
   template <uint32_t kWords = 0>
   uint64_t hash(const uint32_t* key) const;
 
@@ -106,6 +107,7 @@ class Table {
   int32_t find(const uint32_t* key, uint64_t hash, int32_t likely = kNone) const;
   // Inserts a key that is not there, its time and value zero. Capacity is not looked at: kNone only when no
   // place at all is free.
+  template <uint32_t kWords = 0, uint32_t kStride = 0>
   int32_t insert(const uint32_t* key, uint64_t hash);
   // Removes the entry of a slot; false if it holds none.
   bool remove(uint32_t slot);
@@ -151,6 +153,8 @@ class Table {
   uint32_t next(uint32_t bucket) const { return bucket + 1 == buckets_ ? 0 : bucket + 1; }
   uint8_t* bucket(uint32_t bucket) const { return control_ + size_t{bucket} * TableBucket::kBytes; }
   uint8_t* tag(uint32_t slot) const { return bucket(slot / kWays) + slot % kWays; }
+  // Takes a place for a key of this hash; kNone if none is free.
+  int32_t take(uint64_t hash);
   template <uint32_t kWords>
   bool equal(uint32_t slot, const uint32_t* key) const {
     const uint32_t* held = entry(slot);
@@ -239,6 +243,17 @@ inline int32_t Table::find(const uint32_t* key, uint64_t hash, int32_t likely) c
   return kNone;
 }
 
+template <uint32_t kWords, uint32_t kStride>
+inline int32_t Table::insert(const uint32_t* key, uint64_t hash) {
+  const int32_t slot = take(hash);
+  if (slot == kNone) return kNone;
+  uint32_t* held = entry(static_cast<uint32_t>(slot));
+  const uint32_t words = kWords == 0 ? keyWords_ : kWords;
+  for (uint32_t i = 0; i < words; ++i) held[i] = key[i];
+  for (uint32_t i = words; i < (kStride == 0 ? stride_ : kStride); ++i) held[i] = 0;
+  return slot;
+}
+
 template <uint32_t kWords>
 inline int32_t Table::upsert(const uint32_t* key, uint64_t hash, int32_t likely, uint32_t now,
                              uint32_t timeout, WhenFull whenFull, bool& isNew) {
@@ -247,7 +262,7 @@ inline int32_t Table::upsert(const uint32_t* key, uint64_t hash, int32_t likely,
   if (slot == kNone) {
     reclaim([&](uint32_t held) { return older(held, now, timeout); });
     if (full() && whenFull == WhenFull::kForgetOldest) forgetOldest(now);
-    if (!full()) slot = insert(key, hash);
+    if (!full()) slot = insert<kWords>(key, hash);
     if (slot == kNone) {
       isNew = false;
       ++header_->refused;

@@ -18,6 +18,8 @@ const FLOORS: readonly { row: string; mode: string }[] = [
   { row: 'classify', mode: 'sum' },
   { row: 'flows-10k', mode: 'flows' },
   { row: 'flows-1m', mode: 'flows' },
+  { row: 'universes-1m', mode: 'universes' },
+  { row: 'default-1m', mode: 'universes' },
 ];
 
 const ENTRIES = { '10k': 10_000, '1m': 1_000_000, '10m': 10_000_000 } as const;

@@ -37,8 +37,8 @@ const spec = {
       : undefined,
 } as const satisfies Spec;
 
-/** The third words of keys: a flow's number is less. What all of a kind share has no address in its key. */
-const [OPEN, SHARED] = [0xfffffffe, 0xffffffff];
+/** The third words of keys, which no flow's number is. What all of a kind share has no address in its key. */
+const [OPEN, SHARED] = [-2, -1];
 
 /**
  * A universe is a copy of the address space, which holds all that one root packet caused. Two sources that contact the same
@@ -72,10 +72,14 @@ export class UniverseTagger extends Element<typeof spec> {
   private readonly hash: HalfSipHash;
   /** Sources whose hash is less share a universe. */
   private readonly sharers: number;
+  private readonly bySource: boolean;
+  private readonly byFlow: boolean;
+  /** Whether no target's universes are open. */
+  private readonly closed: boolean;
 
   constructor(setup: Setup<typeof spec>) {
     super(setup);
-    const { universes: capacity, shared } = this.config;
+    const { universes: capacity, shared, key: by, open } = this.config;
     this.universes = this.services.shared(Universes);
     const seed = seedBytes(this.services.seed, this.name);
     this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed });
@@ -84,22 +88,24 @@ export class UniverseTagger extends Element<typeof spec> {
     const key = new DataView(seed.buffer, seed.byteOffset);
     this.hash = new HalfSipHash(key.getUint32(0, true), key.getUint32(4, true));
     this.sharers = shared * 2 ** 32;
+    this.bySource = by === 'source';
+    this.byFlow = by === 'packet';
+    this.closed = open.isEmpty;
     this.universes.onClose((universe) => this.forget(universe));
   }
 
   override push(batch: Batch): void {
     const { table } = this;
-    const { keys, slots, values, stride } = table;
+    const { slots, values, stride } = table;
     const { universe } = this.packets;
     const { out } = this.out;
     const { rows, count } = batch;
-    for (let i = 0; i < count; i++) this.writeKey(rows[i]!, 3 * i);
-    if (table.size > 0) table.lookup(count);
-    else slots.fill(-1, 0, count);
+    const some = table.size > 0;
+    if (some) this.lookup(batch);
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      const slot = slots[i]!;
-      const id = slot < 0 ? this.find(row, keys[3 * i]!, keys[3 * i + 1]!, keys[3 * i + 2]!) : values[slot * stride]!;
+      const slot = some ? slots[i]! : -1;
+      const id = slot < 0 ? this.find(row) : values[slot * stride]!;
       if (id === 0) {
         this.drops.full.add(row);
         continue;
@@ -109,29 +115,58 @@ export class UniverseTagger extends Element<typeof spec> {
     }
   }
 
-  private writeKey(row: number, at: number): void {
-    const { packets } = this;
+  /** Finds the entries of those whose universe exists. */
+  private lookup({ rows, count }: Batch): void {
     const { keys } = this.table;
-    const { key } = this.config;
-    const shares = this.sharers > 0 && this.hash.word(packets.src[row]!) < this.sharers;
-    keys[at] = shares ? 0 : packets.src[row]!;
-    keys[at + 1] = shares || key === 'source' ? 0 : packets.dst[row]!;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      const third = this.third(row);
+      keys[3 * i] = this.first(row, third);
+      keys[3 * i + 1] = this.second(row, third);
+      keys[3 * i + 2] = third;
+    }
+    this.table.lookup(count);
+  }
+
+  // The words of a packet's key. Signed, since a greater number could become an object.
+
+  private third(row: number): number {
+    const { packets, sharers, byFlow } = this;
+    if (sharers > 0 && this.hash.word(packets.src[row]!) < sharers) return SHARED;
     // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
-    keys[at + 2] = shares ? SHARED : key === 'packet' ? packets.flow[row]! : 0;
+    return byFlow ? packets.flow[row]! | 0 : 0;
+  }
+
+  private first(row: number, third: number): number {
+    return third === SHARED ? 0 : this.packets.src[row]! | 0;
+  }
+
+  private second(row: number, third: number): number {
+    return third === SHARED || this.bySource ? 0 : this.packets.dst[row]! | 0;
   }
 
   /** The universe that a packet joins, or may begin, since its key has none. 0 if there is no room. */
-  private find(row: number, a: number, b: number, c: number): number {
-    const { packets, universes, fresh, promised } = this;
+  private find(row: number): number {
+    const { fresh, promised } = this;
+    const c = this.third(row);
+    const a = this.first(row, c);
+    const b = this.second(row, c);
     const place = fresh.place(a, b, c);
     const known = fresh.numberAt(place);
-    if (known >= 0) return promised[known]!;
+    return known >= 0 ? promised[known]! : this.join(row, place, a, b, c);
+  }
+
+  /** @param place where its key would be among those of this turn */
+  private join(row: number, place: number, a: number, b: number, c: number): number {
+    const { packets, universes, fresh, promised } = this;
     if (c === SHARED) return this.promise(row, 'shared', place, a, b, c);
-    const target = packets.dst[row]!;
-    const open = universes.openTo(target);
-    if (open) return open.id;
-    if (!this.config.open.has(target)) return this.promise(row, 'closed', place, a, b, c);
+    if (universes.meets) {
+      const open = universes.openTo(packets.dst[row]!);
+      if (open) return open.id;
+    }
+    if (this.closed || !this.config.open.has(packets.dst[row]!)) return this.promise(row, 'closed', place, a, b, c);
     // Whoever comes in the same turn joins what the first of them begins.
+    const target = packets.dst[row]! | 0;
     const first = fresh.find(0, target, OPEN);
     if (first >= 0) return promised[first]!;
     const id = this.promise(row, 'open', place, a, b, c);
@@ -139,11 +174,10 @@ export class UniverseTagger extends Element<typeof spec> {
     return id;
   }
 
-  /** @param place where the key would be among those of this turn */
   private promise(row: number, kind: UniverseKind, place: number, a: number, b: number, c: number): number {
     const { packets, universes, config } = this;
     if (this.slots.size + this.promises >= config.universes) return 0;
-    const id = universes.promise(packets.src[row]!, packets.dst[row]!, kind);
+    const id = universes.promise(packets.src[row]! | 0, packets.dst[row]! | 0, kind);
     if (id === 0) return 0;
     this.promises++;
     this.note(id, place, a, b, c);

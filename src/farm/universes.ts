@@ -128,7 +128,10 @@ export class Universes {
     return this.open.values();
   }
 
-  /** Gives a root packet the number of the universe that it may begin within this turn. 0 if there is none to give. */
+  /**
+   * Gives a root packet the number of the universe that it may begin within this turn. 0 if there is none to give.
+   * Addresses may be signed: a greater number could become an object.
+   */
   promise(source: number, target: number, kind: UniverseKind = 'closed'): number {
     if (this.promises === ROWS) return 0;
     const id = this.ids.next(this.isOpen);
@@ -172,9 +175,13 @@ export class Universes {
     return universe;
   }
 
+  /** Whether some open universe has a clone. */
+  get meets(): boolean {
+    return this.meeting.size > 0;
+  }
+
   /** The open universe whose clone has had an address longest. Whoever contacts it from outside joins that. */
   openTo(address: number): Universe | undefined {
-    if (this.meeting.size === 0) return undefined;
     const universes = this.meeting.get(address);
     if (!universes) return undefined;
     for (const universe of universes) return universe;

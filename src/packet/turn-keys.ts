@@ -3,21 +3,21 @@ import { ROWS } from './columns.js';
 /** Keys: two for each row. Places for them: a power of two, twice as many. */
 const KEYS = 2 * ROWS;
 const PLACES = 2 * KEYS;
-/** A place holds the turn and, in its low bits, the number of a key. */
+/** A place holds the turn and, in its low bits, the number of a key. It is never negative. */
 const NUMBER = KEYS - 1;
-const TURNS = 2 ** 32 / KEYS;
+const TURNS = 2 ** 31 / KEYS;
 
 /**
  * Keys of three words that were seen in one turn, each with a number from 0 on: for what is not worth an entry in a table
- * before the turn is over.
+ * before the turn is over. Words are signed, since a greater number could become an object.
  */
 export class TurnKeys {
   /** Word i of the key of number n is words[3 * n + i]. */
-  readonly words = new Uint32Array(3 * KEYS);
+  readonly words = new Int32Array(3 * KEYS);
   count = 0;
   private readonly seed: number;
   /** Keys by place: turn * KEYS + number. What is of other turns is as good as free. */
-  private readonly places = new Uint32Array(PLACES);
+  private readonly places = new Int32Array(PLACES);
   private turn = 1;
 
   /** @param seed bytes that make it unpredictable which keys share a place */
@@ -44,7 +44,7 @@ export class TurnKeys {
     hash = Math.imul(hash ^ (hash >>> 13) ^ c, 0x27d4eb2f);
     for (let place = (hash ^ (hash >>> 16)) & (PLACES - 1); ; place = (place + 1) & (PLACES - 1)) {
       const held = places[place]!;
-      if (held < turn || held >= turn + KEYS) return place;
+      if ((held & ~NUMBER) !== turn) return place;
       const at = 3 * (held & NUMBER);
       if (words[at] === a && words[at + 1] === b && words[at + 2] === c) return place;
     }
@@ -54,7 +54,7 @@ export class TurnKeys {
   numberAt(place: number): number {
     const held = this.places[place]!;
     const turn = this.turn * KEYS;
-    return held >= turn && held < turn + KEYS ? held & NUMBER : -1;
+    return (held & ~NUMBER) === turn ? held & NUMBER : -1;
   }
 
   /** Adds a key at its place. */

@@ -165,8 +165,8 @@ export const OTHERS: readonly Mutation[] = [
     'sources are taken for pairs',
     /nothing to do with its universe/,
     'elements/UniverseTagger.js',
-    "key === 'source' ? 0 :",
-    "key !== 'packet' ? 0 :",
+    "by === 'source'",
+    "by !== 'packet'",
   ),
   mutation(
     'clones of another farm are taken for one’s own',

@@ -47,6 +47,7 @@ struct Capture {
   uint32_t faulty;    // of the rows
   uint32_t format;    // 0 not known yet, 1 pcap, 2 pcapng
   uint32_t foreign;   // 1 if the file (pcapng: the section) is in the other byte order
+  uint32_t bytes;     // of the rows
   uint32_t interfaces;
   uint64_t skip;  // bytes still to be passed over of a block of no interest
   CaptureInterface interface[kMostInterfaces];

@@ -63,6 +63,7 @@ class CaptureReader {
     capture.consumed = static_cast<uint32_t>(used_);
     capture.rows = nextRow_ - first_;
     capture.faulty = faulty_;
+    capture.bytes = bytes_;
     capture.position += static_cast<double>(used_);
   }
 
@@ -71,7 +72,7 @@ class CaptureReader {
   size_t used_ = 0;
   const Packets packets_;
   uint32_t first_, nextRow_, end_;
-  uint32_t faulty_ = 0;
+  uint32_t faulty_ = 0, bytes_ = 0;
 };
 
 inline void CaptureReader::take(const CaptureInterface& interface, Time time, const uint8_t* frame,
@@ -103,6 +104,7 @@ inline void CaptureReader::take(const CaptureInterface& interface, Time time, co
   const auto left = static_cast<size_t>(chunk_.data() + chunk_.size() - packet);
   copyWide(packets_.slot(row) + kHeadroom, packet, length, std::min<size_t>(left, kMaxPacket));
   packets_.length()[row] = length;
+  bytes_ += length;
 }
 
 }  // namespace potemkin

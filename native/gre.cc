@@ -189,13 +189,16 @@ Fault encapsulateRow(const Packets& packets, uint32_t row, Tunnel& tunnel, uint1
 
 }  // namespace
 
-uint32_t decapsulate(const Packets& packets, const uint16_t* rows, size_t n, Tunnel& tunnel) {
-  uint32_t faulty = 0;
+Judged decapsulate(const Packets& table, const uint16_t* rows, size_t n, Tunnel& tunnel) {
+  // A copy: for all that the compiler knows, what is written of a packet could change the table's.
+  const Packets packets = table;
+  Judged all;
   for (size_t i = 0; i < n; i++) {
     prefetchHeaders(packets, rows, n, i);
-    faulty += judge(packets, rows[i], decapsulateRow(packets, rows[i], tunnel));
+    all.faulty += judge(packets, rows[i], decapsulateRow(packets, rows[i], tunnel));
+    all.bytes += packets.length()[rows[i]];
   }
-  return faulty;
+  return all;
 }
 
 uint32_t encapsulate(const Packets& packets, const uint16_t* rows, size_t n, Tunnel& tunnel) {

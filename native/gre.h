@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "columns.h"
+#include "wire.h"
 
 namespace potemkin {
 
@@ -32,8 +32,7 @@ enum TunnelFlag : uint32_t {
 // Takes the outer IPv4 and GRE headers off: start and length become those of the inner packet, key and tunnel
 // are set. The outer header is verified, the inner packet is not looked at (that is checkIp's). Bits 6 to 12
 // of the flags are ignored, 4 and 5 are refused (RFC 2784 2.3). Writes fault; faulty rows stay as they were.
-// Returns how many rows are faulty.
-uint32_t decapsulate(const Packets& packets, const uint16_t* rows, size_t n, Tunnel& tunnel);
+Judged decapsulate(const Packets& packets, const uint16_t* rows, size_t n, Tunnel& tunnel);
 
 // Puts outer IPv4 (do not fragment, TTL 64, identification 0: RFC 6864) and GRE in front of the packets, into
 // the headroom of their slots. The columns then describe the outer packet. Writes fault: oversize where the

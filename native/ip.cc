@@ -210,13 +210,16 @@ Fault readIp(const uint8_t* data, uint32_t length, IpHeader& found) {
   return soundOptions(data + 20, found.header - 20) ? Fault::kNone : Fault::kIpOptions;
 }
 
-uint32_t checkIp(const Packets& packets, const uint16_t* rows, size_t n, uint32_t flags) {
-  uint32_t faulty = 0;
+Judged checkIp(const Packets& table, const uint16_t* rows, size_t n, uint32_t flags) {
+  // A copy: for all that the compiler knows, what is written of a packet could change the table's.
+  const Packets packets = table;
+  Judged all;
   for (size_t i = 0; i < n; i++) {
     prefetchHeaders(packets, rows, n, i);
-    faulty += judge(packets, rows[i], checkRow(packets, rows[i], flags));
+    all.faulty += judge(packets, rows[i], checkRow(packets, rows[i], flags));
+    all.bytes += packets.length()[rows[i]];
   }
-  return faulty;
+  return all;
 }
 
 uint32_t rewriteIp(const Packets& packets, const uint16_t* rows, size_t n) {

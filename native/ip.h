@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "columns.h"
+#include "wire.h"
 
 namespace potemkin {
 
@@ -36,8 +36,7 @@ bool soundOptions(const uint8_t* options, uint32_t length);
 // sport, dport, tcpFlags, payload and fault. Of a faulty row only length and fault are good. With
 // kCheckTransport also TCP, UDP and ICMP: header lengths and, where the datagram is whole, checksums. A first
 // fragment needs only its ports and TCP flags; without the check, flags that lie beyond it are 0.
-// Returns how many rows are faulty.
-uint32_t checkIp(const Packets& packets, const uint16_t* rows, size_t n, uint32_t flags);
+Judged checkIp(const Packets& packets, const uint16_t* rows, size_t n, uint32_t flags);
 
 // Makes the packets say what the columns src, dst, sport and dport say, and updates all checksums by the
 // difference (RFC 1624). An ICMP message gets type and code from sport and, if it has one, its identifier

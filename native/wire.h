@@ -80,8 +80,8 @@ inline PacketBytes packetOf(const Packets& packets, uint32_t row) {
   const uint32_t headroom = packets.start()[row] - (kSlotsAt + row * kSlot), length = packets.length()[row];
   if (headroom > kSlot || length > kSlot - headroom) [[unlikely]]
     return {packets.slot(row), 0, 0};
-  // SAFETY: headroom + length ≤ kSlot, so data to data + length lies in the row's slot.
-  return {packets.slot(row) + headroom, length, headroom};
+  // SAFETY: headroom + length ≤ kSlot, so start to start + length lies in the row's slot.
+  return {packets.base + packets.start()[row], length, headroom};
 }
 
 // The same as a span.
@@ -93,13 +93,20 @@ inline std::span<uint8_t> bytesOf(const Packets& packets, uint32_t row) {
 // How many packets ahead a loop over rows prefetches.
 inline constexpr size_t kAhead = 6;
 
-// Prefetches the headers of the row that comes kAhead after place i of a list.
+// Prefetches the headers of the row that comes kAhead after place i of a list. Where start is made up, what
+// is prefetched may lie anywhere, which does nothing.
 inline void prefetchHeaders(const Packets& packets, const uint16_t* rows, size_t n, size_t i) {
   if (i + kAhead >= n) return;
-  const uint8_t* at = packets.slot(rows[i + kAhead]) + kHeadroom;
+  const uint8_t* at = packets.base + packets.start()[rows[i + kAhead]];
   __builtin_prefetch(at);
   __builtin_prefetch(at + 64);
 }
+
+// What came of a batch: how many of its rows are faulty, and the bytes of all.
+struct Judged {
+  uint32_t faulty = 0;
+  uint64_t bytes = 0;
+};
 
 // Writes what was found out about a row. Returns 1 if it is a fault, to be counted.
 inline uint32_t judge(const Packets& packets, uint32_t row, Fault fault) {

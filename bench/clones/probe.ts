@@ -40,7 +40,7 @@ export function knock(packets: Packets, call: number, dst: number): number {
 export function accepts(packets: Packets, row: number, call: number): boolean {
   rows[0] = row;
   return (
-    native.ipCheck(packets.bytes, rows, 1, 0) === 0 &&
+    native.ipCheck(packets.bytes, rows, 1, 0) >= 0 &&
     packets.proto[row] === PROTOCOL.tcp &&
     packets.dport[row] === portOf(call) &&
     packets.sport[row] === PORT &&

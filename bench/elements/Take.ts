@@ -17,10 +17,10 @@ const spec = {
 export class Take extends Element<typeof spec> {
   static readonly spec = spec;
 
-  override push(batch: Batch): void {
+  override push(batch: Batch, _input: number, bytes: number): void {
     const { clone } = this.packets;
     const { rows, count } = batch;
     for (let i = 0; i < count; i++) clone[rows[i]!] = 1;
-    this.out.out.addAll(batch);
+    this.out.out.moveAll(batch, bytes);
   }
 }

@@ -77,15 +77,15 @@ PART part_capture_read() {
 }
 
 PART part_decapsulate() {
-  require(decapsulate(packets, rows, count, received) == 0, "sound GRE");
+  require(decapsulate(packets, rows, count, received).faulty == 0, "sound GRE");
 }
 
 PART part_check() {
-  require(checkIp(packets, rows, count, 0) == 0, "sound IPv4");
+  require(checkIp(packets, rows, count, 0).faulty == 0, "sound IPv4");
 }
 
 PART part_check_transport() {
-  require(checkIp(packets, rows, count, kCheckTransport) == 0, "sound transports");
+  require(checkIp(packets, rows, count, kCheckTransport).faulty == 0, "sound transports");
 }
 
 PART part_classify() {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "columns.h"
+#include "wire.h"
 
 namespace potemkin {
 
@@ -84,6 +85,12 @@ inline std::span<uint16_t> BorrowRows(const Packets& packets, const Napi::Value&
   CheckApart(value.Env(), std::as_bytes(borrowed), std::as_bytes(std::span(packets.base, kTableBytes)),
              "rows");
   return borrowed;
+}
+
+// What came of a batch as one number: the bytes of all rows or, if some are faulty, minus their number.
+inline Napi::Value SayJudged(Napi::Env env, const Judged& all) {
+  return Napi::Number::New(
+      env, all.faulty == 0 ? static_cast<double>(all.bytes) : -static_cast<double>(all.faulty));
 }
 
 // A function whose plain C++ part throws std::invalid_argument, which becomes a TypeError. All other

@@ -16,18 +16,23 @@ Tunnel& TakeTunnel(const Napi::Value& value) {
   return *reinterpret_cast<Tunnel*>(words.data());
 }
 
-template <uint32_t (*function)(const Packets&, const uint16_t*, size_t, Tunnel&)>
-Napi::Value Batchwise(const Napi::CallbackInfo& info) {
+Napi::Value Decapsulate(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
   const auto rows = BorrowRows(packets, info[1], info[2]);
-  return Napi::Number::New(info.Env(), function(packets, rows.data(), rows.size(), TakeTunnel(info[3])));
+  return SayJudged(info.Env(), decapsulate(packets, rows.data(), rows.size(), TakeTunnel(info[3])));
+}
+
+Napi::Value Encapsulate(const Napi::CallbackInfo& info) {
+  const Packets packets = BorrowPackets(info[0]);
+  const auto rows = BorrowRows(packets, info[1], info[2]);
+  return Napi::Number::New(info.Env(), encapsulate(packets, rows.data(), rows.size(), TakeTunnel(info[3])));
 }
 
 }  // namespace
 
 void InitGre(Napi::Env env, Napi::Object exports) {
-  exports.Set("greDecapsulate", Napi::Function::New<Batchwise<decapsulate>>(env, "greDecapsulate"));
-  exports.Set("greEncapsulate", Napi::Function::New<Batchwise<encapsulate>>(env, "greEncapsulate"));
+  exports.Set("greDecapsulate", Napi::Function::New<Decapsulate>(env, "greDecapsulate"));
+  exports.Set("greEncapsulate", Napi::Function::New<Encapsulate>(env, "greEncapsulate"));
 }
 
 }  // namespace potemkin

@@ -15,7 +15,7 @@ Napi::Value Check(const Napi::CallbackInfo& info) {
   const Packets packets = BorrowPackets(info[0]);
   const auto rows = BorrowRows(packets, info[1], info[2]);
   const auto flags = static_cast<uint32_t>(TakeInteger(info[3], "flags", kCheckTransport));
-  return Napi::Number::New(info.Env(), checkIp(packets, rows.data(), rows.size(), flags));
+  return SayJudged(info.Env(), checkIp(packets, rows.data(), rows.size(), flags));
 }
 
 template <uint32_t (*function)(const Packets&, const uint16_t*, size_t)>

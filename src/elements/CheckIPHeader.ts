@@ -29,8 +29,8 @@ export class CheckIPHeader extends Element<typeof spec> {
   static readonly spec = spec;
 
   override push(batch: Batch): void {
-    const faulty = checkHeaders(this.packets, batch, this.config.transport);
-    if (faulty === 0) this.out.out.moveAll(batch);
+    const bytes = checkHeaders(this.packets, batch, this.config.transport);
+    if (bytes >= 0) this.out.out.moveAll(batch, bytes);
     else passSound(this.packets, batch, this.drops, this.out.out);
   }
 }

@@ -33,7 +33,7 @@ export class Counter extends Element<typeof spec> {
     if (Number.isNaN(this.since)) this.since = this.now();
     this.byteCount += bytes;
     this.packetCount += batch.count;
-    this.out.out.moveAll(batch);
+    this.out.out.moveAll(batch, bytes);
   }
 
   override handlers() {

@@ -99,11 +99,12 @@ export class FromDump extends Element<typeof spec> {
     const until = first + SPAN;
     while (later.count > 0 && later.oldestTime <= until && batch.count < max) batch.add(later.pop(packets));
     let due = batch.count;
+    const taken = due;
     while (due > 1 && this.time(batch.rows[due - 1]!) > until) due--;
     this.hold(due);
     this.last = this.time(batch.rows[due - 1]!);
     if (this.services.clock.virtual) this.services.clock.advance(this.last);
-    if (fresh && reader.faulty === 0) this.out.out.moveAll(batch);
+    if (fresh && reader.faulty === 0) this.out.out.moveAll(batch, due === taken ? reader.bytes : undefined);
     else passSound(packets, batch, this.drops, this.out.out);
     return true;
   }

@@ -46,8 +46,8 @@ export class GreDecap extends Element<typeof spec> {
   }
 
   override push(batch: Batch): void {
-    const faulty = decapsulate(this.packets, batch, this.tunnel);
-    if (faulty === 0) this.out.out.moveAll(batch);
+    const bytes = decapsulate(this.packets, batch, this.tunnel);
+    if (bytes >= 0) this.out.out.moveAll(batch, bytes);
     else passSound(this.packets, batch, this.drops, this.out.out);
   }
 }

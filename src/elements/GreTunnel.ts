@@ -109,9 +109,9 @@ export class GreTunnel extends Element<typeof spec> {
     const { packets, received } = this;
     const rows = this.driver!.receive(packets, max);
     passReceived(packets, rows, this.drops, received);
-    const faulty = decapsulate(packets, received, this.tunnel);
-    this.accepted += received.count - faulty;
-    if (faulty === 0) this.out.out.addAll(received);
+    const bytes = decapsulate(packets, received, this.tunnel);
+    this.accepted += received.count + Math.min(0, bytes);
+    if (bytes >= 0) this.out.out.moveAll(received, bytes);
     else passSound(packets, received, this.drops, this.out.out);
     return rows === max;
   }

@@ -26,10 +26,10 @@ export class Paint extends Element<typeof spec> {
   static readonly spec = spec;
   private color = this.config.color;
 
-  override push(batch: Batch): void {
+  override push(batch: Batch, _input: number, bytes: number): void {
     const { paint } = this.packets;
     for (let i = 0; i < batch.count; i++) paint[batch.rows[i]!] = this.color;
-    this.out.out.moveAll(batch);
+    this.out.out.moveAll(batch, bytes);
   }
 
   override handlers() {

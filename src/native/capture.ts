@@ -19,7 +19,7 @@ export type CaptureStatus = (typeof CAPTURE_STATUS)[number][0];
 export const CAPTURE_CHUNK = 256 * 1024 + 4096;
 
 /** Places of the results in the state of a capture, as words of 32 bits; the first two are `position`, a double. */
-export const CAPTURE_RESULT = { consumed: 2, rows: 3, status: 4, faulty: 5 } as const;
+export const CAPTURE_RESULT = { consumed: 2, rows: 3, status: 4, faulty: 5, bytes: 8 } as const;
 
 /** Capture files. Use the readers and writers of src/packet/capture.ts. */
 export interface CaptureNative {

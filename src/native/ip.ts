@@ -3,12 +3,13 @@ export const CHECK = { headers: 0, transport: 1 } as const;
 
 /**
  * IPv4 and its transports. All take the bytes of a packet table and a list of rows, write the column `fault`, and return
- * how many of the rows are faulty. They throw a TypeError or RangeError if a row or the table is not one.
+ * how many of the rows are faulty, if nothing else is said. They throw a TypeError or RangeError if a row or the table is not one.
  */
 export interface IpNative {
   /**
    * Verifies IPv4 (RFC 791) and what flags ask for, and writes what the headers say: length (trimmed to the total
-   * length), src, dst, proto, ipHeader, fragment, sport, dport, tcpFlags, payload.
+   * length), src, dst, proto, ipHeader, fragment, sport, dport, tcpFlags, payload. Returns the bytes of all rows or, if
+   * some are faulty, minus their number.
    */
   ipCheck(packets: Uint8Array, rows: Uint16Array, count: number, flags: number): number;
   /**

@@ -5,6 +5,9 @@ export class Batch {
   /** Only moveAll() puts another list in its place. */
   rows: Uint16Array = new Uint16Array(ROWS);
   count = 0;
+  /** The first `summed` rows have `sum` bytes in all. Who hands a whole list on may know that. */
+  summed = 0;
+  sum = 0;
 
   add(row: number): void {
     this.rows[this.count++] = row;
@@ -18,16 +21,23 @@ export class Batch {
     this.count = count + added;
   }
 
-  /** Adds all rows of another batch, which has none afterwards. Two lists change places where that does. */
-  moveAll(other: Batch): void {
+  /**
+   * Adds all rows of another batch, which has none afterwards. Two lists change places where that does.
+   * @param bytes those of all its packets, if they are known
+   */
+  moveAll(other: Batch, bytes?: number): void {
     if (this.count > 0) this.addAll(other);
     else {
       const { rows } = this;
       this.rows = other.rows;
       other.rows = rows;
       this.count = other.count;
+      if (bytes !== undefined) {
+        this.summed = other.count;
+        this.sum = bytes;
+      }
     }
-    other.count = 0;
+    other.clear();
   }
 
   /** Adds rows that follow each other. */
@@ -38,7 +48,7 @@ export class Batch {
   }
 
   clear(): void {
-    this.count = 0;
+    this.count = this.summed = this.sum = 0;
   }
 }
 

@@ -32,6 +32,11 @@ export class CaptureReader {
     return this.#words[CAPTURE_RESULT.faulty]!;
   }
 
+  /** Bytes of the rows of the last read. */
+  get bytes(): number {
+    return this.#words[CAPTURE_RESULT.bytes]!;
+  }
+
   /** Why the last read stopped: 'more', 'full', or damage. */
   get status(): CaptureStatus {
     return CAPTURE_STATUS[this.#words[CAPTURE_RESULT.status]!]![0];

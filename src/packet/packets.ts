@@ -100,12 +100,12 @@ export class Packets implements Columns {
     return this.bytes.subarray(this.start[row]!, this.start[row]! + this.length[row]!);
   }
 
-  /** Bytes of all packets of a batch. */
-  lengthOf({ rows, count }: Batch): number {
+  /** Bytes of all packets of a batch, or of those behind the first few. */
+  lengthOf({ rows, count }: Batch, first = 0): number {
     const { length } = this;
     // Packets are short and rows are few, so 32 bits suffice, which V8 adds up more quickly than doubles. Two sums need not
     // wait for each other.
-    let [sum, other, i] = [0, 0, 0];
+    let [sum, other, i] = [0, 0, first];
     for (; i + 3 < count; i += 4) {
       sum = (sum + length[rows[i]!]!) | 0;
       other = (other + length[rows[i + 1]!]!) | 0;

@@ -68,7 +68,7 @@ export type Tunnel = Uint32Array;
 /**
  * Takes the packets of a batch out of GRE: `start` and `length` become those of the inner packet, `key` and `tunnel` are
  * set. Writes `fault`; faulty rows stay as they were.
- * @returns how many rows are faulty.
+ * @returns the bytes of the batch or, if rows are faulty, minus their number.
  */
 export function decapsulate(packets: Packets, batch: Batch, tunnel: Tunnel): number {
   return native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnel);

@@ -316,6 +316,9 @@ export class Engine {
     if (ended !== expected) {
       throw new ConservationError(`${element.name}: was given ${expected} packets and ended ${ended}`);
     }
+    if (outputs.some((link) => link.bytesIn(this.packets) !== this.packets.lengthOf(link))) {
+      throw new ConservationError(`${element.name}: passed on packets of other lengths than it said`);
+    }
     const rows = outputs.flatMap((link) => [...link.rows.subarray(0, link.count)]);
     if (new Set(rows).size !== rows.length || rows.some((row) => row >= this.packets.used)) {
       throw new ConservationError(`${element.name}: passed a row on twice, or one that was never taken`);

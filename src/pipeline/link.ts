@@ -1,4 +1,5 @@
 import { Batch } from '../packet/batch.js';
+import type { Packets } from '../packet/packets.js';
 import type { AnyElement, Drop } from './element.js';
 import type { ExportStop } from './kill-switch.js';
 import type { Counter } from './stats.js';
@@ -19,6 +20,11 @@ export class Link extends Batch {
     this.to = to;
     this.packets = packets;
     this.bytes = bytes;
+  }
+
+  /** Bytes of the packets on their way. */
+  bytesIn(packets: Packets): number {
+    return this.sum + packets.lengthOf(this, this.summed);
   }
 }
 
@@ -77,7 +83,7 @@ export class Inlet {
     for (let i = 0; i < links.length; i++) {
       const link = links[i]!;
       if (link.count === 0) continue;
-      const added = element.packets.lengthOf(link);
+      const added = link.bytesIn(element.packets);
       bytes += added;
       link.packets.add(link.count);
       link.bytes.add(added);

@@ -57,8 +57,8 @@ t.test('decapsulation undoes encapsulation', async (t) => {
         const back = makeTunnel({ local: 2, remote: 1, ...options });
         if (native.greEncapsulate(packets.bytes, batch.rows, batch.count, out) !== 0) return false;
         packets.key.fill(0);
-        if (native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport) !== 0) return false;
-        if (native.greDecapsulate(packets.bytes, batch.rows, batch.count, back) !== 0) return false;
+        if (native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport) < 0) return false;
+        if (native.greDecapsulate(packets.bytes, batch.rows, batch.count, back) < 0) return false;
         const sentKey = key === undefined ? 0 : key === 'row' ? rowKey : key;
         return list.every(
           (sent, row) =>
@@ -81,7 +81,7 @@ t.test('an incremental update comes to what a full computation does', async (t) 
       (list, src, dst, sport, dport) => {
         const { packets, batch } = tableOf(...list);
         const args = [packets.bytes, batch.rows, batch.count] as const;
-        if (native.ipCheck(...args, CHECK.transport) !== 0) return false;
+        if (native.ipCheck(...args, CHECK.transport) < 0) return false;
         packets.src.fill(src);
         packets.dst.fill(dst);
         for (let row = 0; row < batch.count; row++) {
@@ -89,7 +89,7 @@ t.test('an incremental update comes to what a full computation does', async (t) 
           packets.dport[row] = dport;
         }
         if (native.ipRewrite(...args) !== 0) return false;
-        if (native.ipCheck(...args, CHECK.transport) !== 0) return false;
+        if (native.ipCheck(...args, CHECK.transport) < 0) return false;
         const updated = list.map((_, row) => Buffer.from(packets.packet(row)));
         if (native.ipFinish(...args) !== 0) return false;
         return updated.every((bytes, row) => {

@@ -66,7 +66,7 @@ export function makePacket(packets: Packets, text: string, payload: Uint8Array):
   packets.bytes.set(payload, start + 20 + header);
   const batch = new Batch();
   batch.add(row);
-  if (native.ipFinish(packets.bytes, batch.rows, 1) + checkHeaders(packets, batch, true) > 0)
+  if (native.ipFinish(packets.bytes, batch.rows, 1) > 0 || checkHeaders(packets, batch, true) < 0)
     throw new Error(`no such packet can be: '${text}'`);
   return row;
 }

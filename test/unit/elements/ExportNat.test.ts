@@ -19,8 +19,7 @@ function bench(config = '') {
     const [seen] = made.run()[input]!;
     if (!seen) return undefined;
     const { packets, batch } = tableOf(seen.bytes);
-    if (native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport) !== 0)
-      throw new Error('it is not sound any more');
+    if (native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport) < 0) throw new Error('it is not sound any more');
     return seen.bytes;
   };
   return {

@@ -28,6 +28,7 @@ function readAll(file: Uint8Array, step = file.length, most = 1024) {
     const batch = new Batch();
     const consumed = reader.read(file.subarray(from, to), packets, batch, most);
     from += consumed;
+    t.equal(reader.bytes, packets.lengthOf(batch), 'bytes are those of the rows');
     for (const row of batch.rows.subarray(0, batch.count)) {
       const fault = FAULT_NAMES[packets.fault[row]!]!;
       read.push({ fault, sec: packets.sec[row]!, nsec: packets.nsec[row]!, bytes: Buffer.from(packets.packet(row)) });

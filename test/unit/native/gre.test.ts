@@ -8,8 +8,8 @@ const tunnelOf = (options: Partial<TunnelOptions> = {}) => makeTunnel({ local: L
 
 function decapsulate(bytes: Uint8Array, tunnel = tunnelOf()) {
   const { packets, batch } = tableOf(bytes);
-  const faulty = native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnel);
-  t.equal(faulty, packets.fault[0] === 0 ? 0 : 1, 'the number of faults is that of the column');
+  const judged = native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnel);
+  t.equal(judged, packets.fault[0] === 0 ? packets.length[0] : -1, 'bytes, or minus the number of faults');
   return { packets, fault: faultOf(packets) };
 }
 
@@ -204,7 +204,7 @@ t.test('without headroom a row is refused', async (t) => {
 
 t.test('a batch is judged row by row', async (t) => {
   const { packets, batch } = tableOf(gre(inner), udp(), gre(tcp()), Buffer.alloc(0));
-  t.equal(native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnelOf()), 2);
+  t.equal(native.greDecapsulate(packets.bytes, batch.rows, batch.count, tunnelOf()), -2);
   t.strictSame(
     [0, 1, 2, 3].map((row) => faultOf(packets, row)),
     ['none', 'not-gre', 'none', 'ip-truncated'],

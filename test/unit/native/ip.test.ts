@@ -20,8 +20,8 @@ import {
 
 function check(bytes: Uint8Array, flags: number = CHECK.transport) {
   const { packets, batch } = tableOf(bytes);
-  const faulty = native.ipCheck(packets.bytes, batch.rows, batch.count, flags);
-  t.equal(faulty, packets.fault[0] === 0 ? 0 : 1, 'the number of faults is that of the column');
+  const judged = native.ipCheck(packets.bytes, batch.rows, batch.count, flags);
+  t.equal(judged, packets.fault[0] === 0 ? packets.length[0] : -1, 'bytes, or minus the number of faults');
   return { packets, fault: faultOf(packets) };
 }
 
@@ -179,7 +179,7 @@ t.test('fragments', async (t) => {
 t.test('a fault does not outlive its packet', async (t) => {
   const { packets, batch } = tableOf(udp());
   packets.fault[0] = 9;
-  t.equal(native.ipCheck(packets.bytes, batch.rows, 1, 0), 0);
+  t.ok(native.ipCheck(packets.bytes, batch.rows, 1, 0) >= 0);
   t.equal(packets.fault[0], 0);
 });
 
@@ -189,7 +189,7 @@ t.test('rows that leave their slot are empty', async (t) => {
   packets.length[1] = 0xffff_ffff;
   packets.start[2] = packets.slot(2) - 1;
   packets.start[3] = packets.slot(4) - 10;
-  t.equal(native.ipCheck(packets.bytes, batch.rows, 4, 0), 4);
+  t.equal(native.ipCheck(packets.bytes, batch.rows, 4, 0), -4);
   t.equal(native.ipRewrite(packets.bytes, batch.rows, 4), 4);
   t.equal(native.ipFinish(packets.bytes, batch.rows, 4), 4);
   for (let row = 0; row < 4; row++) t.equal(faultOf(packets, row), 'ip-truncated');
@@ -204,14 +204,14 @@ t.test('rewrite updates what a full computation would', async (t) => {
     icmp({ type: 3, code: 3 }),
   ];
   const { packets, batch } = tableOf(...list);
-  t.equal(native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport), 0);
+  t.ok(native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport) >= 0);
   for (let row = 0; row < batch.count; row++) {
     packets.src[row] = 0x01020304;
     packets.dst[row] = 0xf0f1f2f3;
     packets.dport[row] = 0xbeef;
   }
   t.equal(native.ipRewrite(packets.bytes, batch.rows, batch.count), 0);
-  t.equal(native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport), 0, 'all checksums are right');
+  t.ok(native.ipCheck(packets.bytes, batch.rows, batch.count, CHECK.transport) >= 0, 'all checksums are right');
   t.equal(packets.src[0], 0x01020304);
   t.equal(packets.dst[2], 0xf0f1f2f3);
   t.strictSame([...packets.dport.subarray(0, 5)], [0xbeef, 0xbeef, 0xbeef, 0, 0]);
@@ -223,7 +223,7 @@ t.test('rewrite leaves a UDP packet without checksum without', async (t) => {
   packets.src[0] = 7;
   t.equal(native.ipRewrite(packets.bytes, batch.rows, 1), 0);
   t.strictSame([...packets.packet(0).subarray(26, 28)], [0, 0]);
-  t.equal(native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport), 0);
+  t.ok(native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport) >= 0);
 });
 
 t.test('rewrite of fragments', async (t) => {
@@ -233,7 +233,7 @@ t.test('rewrite of fragments', async (t) => {
     ipv4({ proto: 6, fragment: 3, body: body.subarray(24) }),
     ipv4({ proto: 6, fragment: 0x2000, body: body.subarray(0, 16) }),
   );
-  t.equal(native.ipCheck(packets.bytes, batch.rows, 3, CHECK.transport), 0);
+  t.ok(native.ipCheck(packets.bytes, batch.rows, 3, CHECK.transport) >= 0);
   t.equal(native.ipRewrite(packets.bytes, batch.rows, 3), 0, 'nothing to change needs no checksum');
   for (let row = 0; row < 3; row++) packets.dst[row] = 0x01010101;
   const before = Buffer.from(packets.packet(2));
@@ -270,7 +270,7 @@ t.test('a UDP checksum that comes to 0 is sent as 0xffff', async (t) => {
   const { packets, batch } = tableOf(ipv4({ proto: 17, body }));
   t.equal(native.ipFinish(packets.bytes, batch.rows, 1), 0);
   t.strictSame([...packets.packet(0).subarray(26, 28)], [0xff, 0xff]);
-  t.equal(native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport), 0);
+  t.ok(native.ipCheck(packets.bytes, batch.rows, 1, CHECK.transport) >= 0);
 });
 
 t.test('arguments', async (t) => {

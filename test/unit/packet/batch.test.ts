@@ -27,3 +27,32 @@ t.test('rows that are moved are there once, after those that were there before',
   to.moveAll(new Batch());
   t.same(list(to), [5, 6, 7, 1]);
 });
+
+t.test('bytes that are known of a list that is moved are of its first rows', async (t) => {
+  const [from, to] = [new Batch(), new Batch()];
+  const known = ({ summed, sum }: Batch) => [summed, sum];
+  from.addRange(0, 3);
+  to.moveAll(from, 120);
+  to.add(3);
+  t.same(
+    [known(from), known(to)],
+    [
+      [0, 0],
+      [3, 120],
+    ],
+  );
+  from.add(4);
+  to.moveAll(from, 40);
+  t.same(known(to), [3, 120], 'only of those that came first');
+  from.moveAll(to);
+  t.same(
+    [known(from), known(to)],
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  );
+  from.moveAll(to, 0);
+  from.clear();
+  t.same(known(from), [0, 0]);
+});

@@ -55,13 +55,23 @@ class Doubling extends Element<typeof leaky> {
   }
 }
 
-t.test('an element that loses or doubles a row is caught', async (t) => {
+class Lying extends Element<typeof leaky> {
+  static readonly spec = leaky;
+  override push(batch: Batch, _input: number, bytes: number): void {
+    this.out.out.moveAll(batch, bytes - 1);
+  }
+}
+
+t.test('an element that loses or doubles a row, or is wrong about bytes, is caught', async (t) => {
   const losing = rig(Leaky);
   for (let i = 0; i < 4; i++) losing.put(Buffer.alloc(40));
   t.throws(() => losing.run(), new ConservationError('element: was given 4 packets and ended 2'));
   const doubling = rig(Doubling);
   for (let i = 0; i < 2; i++) doubling.put(Buffer.alloc(40));
   t.throws(() => doubling.run(), { message: /twice/ });
+  const lying = rig(Lying);
+  lying.put(Buffer.alloc(40));
+  t.throws(() => lying.run(), new ConservationError('element: passed on packets of other lengths than it said'));
 });
 
 t.test('configuration errors name the keys and say what came', async (t) => {

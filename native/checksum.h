@@ -11,32 +11,24 @@
 
 namespace potemkin {
 
-// Adds the bytes to a running sum. A piece that is followed by another has an even number of bytes. The sum
-// grows by less than 2^33 for each 8 bytes, so it cannot overflow within 2^31 of them.
+// Adds a word to a running sum; its carry comes in again at the low end.
+inline uint64_t addWord(uint64_t sum, uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
+// Adds the bytes to a running sum. A piece that is followed by another has an even number of bytes.
 inline uint64_t sumBytes(const uint8_t* at, size_t n, uint64_t sum = 0) {
-  const auto add = [&](uint64_t word) { sum += (word & 0xffffffff) + (word >> 32); };
-  for (; n >= 32; at += 32, n -= 32) {
-    add(load<uint64_t>(at));
-    add(load<uint64_t>(at + 8));
-    add(load<uint64_t>(at + 16));
-    add(load<uint64_t>(at + 24));
+  static_assert(std::endian::native == std::endian::little);
+  if (n < 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, at, n);
+    return addWord(sum, word);
   }
-  for (; n >= 8; at += 8, n -= 8) add(load<uint64_t>(at));
-  if (n >= 4) {
-    sum += load<uint32_t>(at);
-    at += 4;
-    n -= 4;
-  }
-  if (n >= 2) {
-    sum += load<uint16_t>(at);
-    at += 2;
-    n -= 2;
-  }
-  if (n == 1) {
-    const uint8_t last[2] = {*at, 0};
-    sum += load<uint16_t>(last);
-  }
-  return sum;
+  const uint8_t* const last = at + n - 8;
+  for (; at <= last; at += 8) sum = addWord(sum, load<uint64_t>(at));
+  // What is left over are the last of the last eight bytes. No shift is as wide as the word.
+  return addWord(sum, load<uint64_t>(last) >> 8 >> (56 - n % 8 * 8));
 }
 
 // The sum of an IPv4 header without options.

@@ -1,4 +1,4 @@
-import type { Batch } from '../packet/batch.js';
+import { alike, type Batch } from '../packet/batch.js';
 import { Lock, lockMemory } from '../packet/lock.js';
 import { MOST_TARGETS, type ScanOptions, Scans } from '../packet/scans.js';
 import { Element, type Setup } from '../pipeline/element.js';
@@ -69,9 +69,9 @@ export class ScanFilter extends Element<typeof spec> {
     return { table: memory.buffer as SharedArrayBuffer, lock: lockMemory() };
   }
 
-  override push(batch: Batch): void {
+  override push(batch: Batch, _input: number, bytes: number): void {
     if (this.config.targets === 0) {
-      this.out.pass.addAll(batch);
+      this.out.pass.moveAll(batch, bytes);
       return;
     }
     this.lock?.take();
@@ -83,7 +83,8 @@ export class ScanFilter extends Element<typeof spec> {
     const { pass, scan } = this.out;
     const { admitted } = this.scans;
     const { rows, count } = batch;
-    for (let i = 0; i < count; i++) (admitted[i] === 1 ? pass : scan).add(rows[i]!);
+    if (alike(admitted, count)) (admitted[0] === 1 ? pass : scan).moveAll(batch, bytes);
+    else for (let i = 0; i < count; i++) (admitted[i] === 1 ? pass : scan).add(rows[i]!);
   }
 
   private get nowMs(): number {

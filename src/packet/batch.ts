@@ -52,6 +52,13 @@ export class Batch {
   }
 }
 
+/** Whether the first `count` results, if any, are the same. */
+export function alike(results: Uint8Array, count: number): boolean {
+  const first = results[0];
+  for (let i = 1; i < count; i++) if (results[i] !== first) return false;
+  return true;
+}
+
 /**
  * Reorders the first count rows of a list: first those that are accepted, in their order, then the others, in any.
  * @returns the number accepted.

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Batch, partition } from '../../../src/packet/batch.js';
+import { alike, Batch, partition } from '../../../src/packet/batch.js';
 
 t.test('partition keeps the order of what is accepted, and loses nothing', async (t) => {
   const even = (row: number) => row % 2 === 0;
@@ -55,4 +55,13 @@ t.test('bytes that are known of a list that is moved are of its first rows', asy
   from.moveAll(to, 0);
   from.clear();
   t.same(known(from), [0, 0]);
+});
+
+t.test('results are alike if none is another one', async (t) => {
+  const results = Uint8Array.of(1, 1, 1, 2);
+  t.same(
+    [0, 1, 3, 4].map((count) => alike(results, count)),
+    [true, true, true, false],
+  );
+  t.notOk(alike(Uint8Array.of(0, 1, 1), 3));
 });

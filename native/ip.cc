@@ -71,6 +71,7 @@ bool checkPlain(const Packets& packets, uint32_t row, const PacketBytes& packet,
   const uint64_t addresses = uint64_t{load<uint32_t>(data + 12)} + load<uint32_t>(data + 16);
   const uint64_t header =
       addresses + load<uint32_t>(data) + load<uint32_t>(data + 4) + load<uint32_t>(data + 8);
+  if (fold(header) != kSound) return false;
   const uint8_t proto = data[9];
   const uint8_t* body = data + kHeader;
   const uint32_t bytes = total - kHeader;
@@ -90,7 +91,6 @@ bool checkPlain(const Packets& packets, uint32_t row, const PacketBytes& packet,
   } else {
     return false;
   }
-  if (fold(header) != kSound) return false;
   if ((flags & kCheckTransport) != 0 && fold(sumBytes(body, bytes, sum)) != kSound) return false;
 
   packets.length()[row] = total;

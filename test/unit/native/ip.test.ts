@@ -183,6 +183,24 @@ t.test('a fault does not outlive its packet', async (t) => {
   t.equal(packets.fault[0], 0);
 });
 
+t.test('checksums of all lengths are those of the plain sum, carries and all', async (t) => {
+  for (let length = 0; length <= 70; length++) {
+    for (const data of [
+      Buffer.alloc(length, 0xff),
+      Buffer.from(Array.from({ length }, (_, i) => (i * 89 + 7) & 0xff)),
+    ]) {
+      for (const packet of [udp({ data }), tcp({ data })]) {
+        const last = packet.length - 1;
+        t.equal(check(packet).fault, 'none', `${length} bytes`);
+        const broken = edited(packet, (copy) => {
+          copy[last] = copy[last]! ^ 1;
+        });
+        t.equal(check(broken).fault, 'transport-checksum', `${length} bytes, the last one wrong`);
+      }
+    }
+  }
+});
+
 t.test('rows that leave their slot are empty', async (t) => {
   const { packets, batch } = tableOf(udp(), udp(), udp(), udp());
   packets.start[0] = 0;

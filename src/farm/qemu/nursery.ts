@@ -85,7 +85,7 @@ export class Nursery {
       if (etherType(packets, row) !== ETHERTYPE.ipv4) return false;
       unframe(packets, row);
       this.rows[0] = row;
-      if (native.ipCheck(packets.bytes, this.rows, 1, 0) > 0) return false;
+      if (native.ipCheck(packets.bytes, this.rows, 1, 0) < 0) return false;
       if (packets.proto[row] !== PROTOCOL.tcp || packets.dport[row] !== mine || packets.sport[row] !== port)
         return false;
       answer = packets.tcpFlags[row]! & TCP.syn ? 'open' : 'closed';

@@ -72,6 +72,11 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
+function tell(text: string): void {
+  progress('');
+  process.stderr.write(`${text}\n`);
+}
+
 /** The program to measure beside ours. */
 function other(name: string): string {
   if (name !== 'click') throw new Error(`--against knows click, not ${name}`);
@@ -139,6 +144,7 @@ async function main(): Promise<void> {
       notes.push(`drawn: ${file}`);
     },
     progress,
+    tell,
   };
   for (const suite of chosen) await measure(suite, bench);
   if (positionals.length > 0 && chosen.length > 0 && figures.length === 0) {

@@ -21,6 +21,8 @@ export interface Bench {
   plot(name: string, panels: readonly Panel[]): void;
   /** Tells the person who waits. */
   progress(text: string): void;
+  /** Tells what was found, before all is. */
+  tell(text: string): void;
 }
 
 /** Figures that are measured together. */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Cleanup } from './cleanup.js';
+import type { Cleanup } from '../cleanup.js';
 import { gatewayProcesses, processorTime } from './processes.js';
 
 const top = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));

@@ -23,7 +23,7 @@ import { ImageStore } from '../../src/farm/image/store.js';
 import { QEMU } from '../../src/farm/qemu/command-line.js';
 import { LETTER_AT, REQUEST_AT, writeLetter } from '../../src/farm/qemu/mailbox.js';
 import { frozenPlace, identityLetter } from '../../src/farm/qemu/rehearsal.js';
-import type { Cleanup } from './cleanup.js';
+import type { Cleanup } from '../cleanup.js';
 
 /** The image that is cloned, and what its copy is called whose clones do not know their addresses. */
 export const AGENT = 'linux';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
+import type { Cleanup } from '../cleanup.js';
 import type { Bench } from '../suite.js';
-import type { Cleanup } from './cleanup.js';
 import type { Gateway } from './gateway.js';
 import { AGENT } from './images.js';
 import { gatewayProcesses, openFiles, rollup } from './processes.js';

@@ -1,8 +1,8 @@
 import { thread } from '../../src/control/thread.js';
 import { Pair } from '../../test/e2e/netns.js';
+import type { Cleanup } from '../cleanup.js';
 import type { Bench } from '../suite.js';
 import type { Called, CallerOrder } from './caller.js';
-import type { Cleanup } from './cleanup.js';
 import { Gateway, type GatewayOptions } from './gateway.js';
 import { AGENT, TRANSLATED } from './images.js';
 import { percentile } from './percentile.js';

@@ -8,10 +8,3 @@ export interface Look {
   /** How long each pause for the collection of garbage was, in ms. */
   readonly pauses: readonly number[];
 }
-
-/** A process that receives. */
-export interface Receiver {
-  /** @throws {Error} when it has ended */
-  look(): Promise<Look>;
-  end(): Promise<void>;
-}

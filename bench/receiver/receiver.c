@@ -144,7 +144,6 @@ int main(int argc, char** argv) {
     if (claim < 0 || setsockopt(claim, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
       fail("claim");
   }
-  report(fd, !isRaw);
   struct pollfd ready[2] = {{fd, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
   char line[64];
   for (;;) {

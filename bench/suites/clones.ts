@@ -1,5 +1,5 @@
+import { Cleanup } from '../cleanup.js';
 import { coldBinds, warmBinds } from '../clones/binds.js';
-import { Cleanup } from '../clones/cleanup.js';
 import { creation } from '../clones/creation.js';
 import { hundred } from '../clones/hundred.js';
 import { idleClones } from '../clones/idle.js';

@@ -1,29 +1,29 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { noNamespaces, Pair } from '../../test/e2e/netns.js';
+import { Cleanup } from '../cleanup.js';
 import { percentile } from '../clones/percentile.js';
-import type { Receiver } from '../live/looks.js';
-import { Minimal, startEngine } from '../live/receivers.js';
-import { type Bench, type Case, interleave, type Suite, type Values } from '../suite.js';
-
-const OFFER = fileURLToPath(new URL('../offer.js', import.meta.url));
+import { short } from '../figure.js';
+import { Programs } from '../live/programs.js';
+import { type Receiver, startEngine, startMinimal } from '../live/receivers.js';
+import { Sender } from '../live/sender.js';
+import type { Bench, Suite } from '../suite.js';
 
 /** Packets a second. */
 const RATES = [100_000, 200_000, 400_000];
 const FULL = 400_000;
-/** Seconds: offered before it counts, while V8 compiles and memory is touched for the first time; and then. */
+/** Seconds: offered before it counts, while V8 compiles and memory is touched for the first time; and then, at each rate. */
 const BEFORE = 1;
-const SECONDS = 2;
+const SECONDS = 1.5;
 /** Seconds at the full rate in which pauses are noted. */
 const LONG = 60;
 const LONG_QUICK = 10;
-/** Milliseconds until what was sent has arrived, and what was dropped has been counted: that is once a second. */
-const AFTER = 1200;
+/** Milliseconds until what was sent has arrived; and until what was dropped has been counted, which is once a second. */
+const AFTER = 200;
+const COUNTED = 1200;
 const FLOWS = 10_000;
 const BUFFER = 32 << 20;
-const MOST_ROUNDS = 7;
+const ROUNDS = 3;
+const ROUNDS_QUICK = 2;
 
 const GOALS: Readonly<Record<string, number>> = { lost: 0.01, 'to-minimal': 1.5, 'pause-p99': 2 };
 const UNITS: Readonly<Record<string, string>> = {
@@ -37,139 +37,167 @@ const UNITS: Readonly<Record<string, string>> = {
   pauses: '',
 };
 
-interface Offer {
-  readonly sent: number;
-  readonly seconds: number;
+/** A way to receive, and the rates at which it is tried. */
+interface Case {
+  readonly name: string;
+  readonly rates: readonly number[];
+  start(): Promise<Receiver>;
 }
 
-async function offer(pair: Pair, rate: number, seconds: number): Promise<Offer> {
-  const sender = fork(OFFER, [pair.left, String(rate), String(seconds), String(FLOWS)]);
-  const [message] = await Promise.race([
-    once(sender, 'message'),
-    once(sender, 'exit').then(() => Promise.reject(new Error('the sender ended before its time'))),
-  ]);
-  return message as Offer;
-}
-
-/** Offers packets to a receiver. @returns what was sent, and what it has counted of them */
-async function expose(receiver: Receiver, pair: Pair, rate: number, seconds: number) {
-  await offer(pair, rate, BEFORE);
-  await setTimeout(AFTER);
-  const before = await receiver.look();
-  const { sent, seconds: taken } = await offer(pair, rate, seconds);
-  await setTimeout(AFTER);
-  const after = await receiver.look();
-  const grown = (what: 'received' | 'dropped' | 'processor') => after[what] - before[what];
-  return { sent, taken, received: grown('received'), dropped: grown('dropped'), processor: grown('processor'), after };
-}
-
-async function measure(start: () => Promise<Receiver>, pair: Pair, rate: number): Promise<Values> {
-  const receiver = await start();
-  try {
-    const { sent, taken, received, dropped, processor } = await expose(receiver, pair, rate, SECONDS);
-    return new Map([
-      ['offered', sent / taken],
-      ['lost', ((sent - received) / sent) * 100],
-      ['dropped', (dropped / sent) * 100],
-      ['cpu', processor / received],
-    ]);
-  } finally {
-    await receiver.end();
-  }
-}
-
-function cases(pair: Pair, minimal: Minimal): Case[] {
-  const engine = (graph: string, ...defines: string[]) => startEngine(pair.right, graph, defines);
-  const at = (name: string, rate: number, start: () => Promise<Receiver>): Case => ({
-    name: `live/${name}-${rate / 1000}k`,
-    run: () => measure(start, pair, rate),
+function cases({ right }: Pair, programs: Programs): Case[] {
+  const engine = (name: string, rates: readonly number[], graph: string, ...defines: string[]): Case => ({
+    name,
+    rates,
+    start: () => startEngine(right, graph, defines),
+  });
+  const minimal = (name: string, rates: readonly number[], way: 'ring' | 'blocks' | 'raw'): Case => ({
+    name,
+    rates,
+    start: () => startMinimal(right, programs, way, BUFFER),
   });
   return [
-    ...RATES.flatMap((rate) => [
-      at('chain', rate, () => engine('live')),
-      at('receive', rate, () => engine('receive')),
-      at('minimal', rate, () => minimal.start(pair.right, 'ring', BUFFER)),
-    ]),
-    ...['RAW', 'PCAP', 'RAWSOCKET'].map((method) =>
-      at(`chain-${method.toLowerCase()}`, FULL, () => engine('live', `METHOD=${method}`)),
-    ),
-    at('receive-raw', FULL, () => engine('receive', 'METHOD=RAW')),
-    at('minimal-raw', FULL, () => minimal.start(pair.right, 'raw', BUFFER)),
-    at('minimal-blocks', FULL, () => minimal.start(pair.right, 'blocks', BUFFER)),
-    ...[2, 8, 128].map((size) => at(`chain-${size}m`, FULL, () => engine('live', `BUFFER=${size}M`))),
+    engine('chain', RATES, 'live'),
+    engine('receive', RATES, 'receive'),
+    minimal('minimal', RATES, 'ring'),
+    engine('chain-raw', [FULL], 'live', 'METHOD=RAW'),
+    engine('receive-raw', [FULL], 'receive', 'METHOD=RAW'),
+    minimal('minimal-raw', [FULL], 'raw'),
+    minimal('minimal-blocks', [FULL], 'blocks'),
+    ...[2, 8, 128].map((size) => engine(`chain-${size}m`, [FULL], 'live', `BUFFER=${size}M`)),
   ];
 }
 
-/** What stands beside the receiver in C that takes packets the same way, in the same run. */
+const rowOf = (name: string, rate: number) => `live/${name}-${rate / 1000}k`;
+
+/** What stands beside the receiver in C that takes packets the same way, in the same round. */
 const BESIDE: readonly (readonly [string, string])[] = [
-  ...RATES.flatMap((rate) =>
-    ['receive', 'chain'].map((name) => [`live/${name}-${rate / 1000}k`, `live/minimal-${rate / 1000}k`] as const),
-  ),
-  ['live/receive-raw-400k', 'live/minimal-raw-400k'],
-  ['live/chain-raw-400k', 'live/minimal-raw-400k'],
+  ...RATES.flatMap((rate) => ['receive', 'chain'].map((name) => [rowOf(name, rate), rowOf('minimal', rate)] as const)),
+  [rowOf('receive-raw', FULL), rowOf('minimal-raw', FULL)],
+  [rowOf('chain-raw', FULL), rowOf('minimal-raw', FULL)],
 ];
 
 /** The rows that the goals are about: default settings. */
 const JUDGED = /^live\/(chain-\d+k|receive-\d+k|pauses)\//;
 
-async function compare(bench: Bench, pair: Pair): Promise<void> {
-  const minimal = new Minimal();
-  try {
-    const wanted = cases(pair, minimal).filter(({ name }) => bench.wants(name));
-    const found = await interleave(bench, wanted, Math.min(MOST_ROUNDS, bench.rounds));
-    const values = new Map(wanted.map(({ name }, i) => [name, new Map(found[i])]));
-    for (const [name, base] of BESIDE) {
-      const [own, other] = [values.get(name)?.get('cpu'), values.get(base)?.get('cpu')];
-      if (own && other) {
-        values.get(name)!.set(
-          'to-minimal',
-          own.map((each, i) => each / other[i]!),
-        );
+const tellRow = (bench: Bench, row: string, found: Readonly<Record<string, number>>) =>
+  bench.tell(
+    `${row}: ${Object.entries(found)
+      .map(([what, value]) => `${what} ${short(value)} ${UNITS[what]}`)
+      .join(', ')}`,
+  );
+
+/** Offers packets to a receiver, and waits until it has counted them. */
+async function expose(sender: Sender, receiver: Receiver, rate: number, seconds: number, wait: number) {
+  const before = await receiver.look();
+  const { sent, taken } = await sender.offer(rate, seconds);
+  await setTimeout(wait);
+  const after = await receiver.look();
+  const received = after.received - before.received;
+  return {
+    offered: sent / taken,
+    lost: ((sent - received) / sent) * 100,
+    dropped: ((after.dropped - before.dropped) / sent) * 100,
+    cpu: (after.processor - before.processor) / received,
+    pauses: after.pauses,
+  };
+}
+
+/** The figures of some rows, of each round. */
+class Found {
+  private readonly values = new Map<string, Map<string, number[]>>();
+
+  add(row: string, figures: Readonly<Record<string, number>>): void {
+    const all = this.values.get(row) ?? new Map<string, number[]>();
+    this.values.set(row, all);
+    for (const [what, value] of Object.entries(figures)) all.set(what, [...(all.get(what) ?? []), value]);
+  }
+
+  report(bench: Bench): void {
+    for (const [row, base] of BESIDE) {
+      const [own, other] = [this.values.get(row)?.get('cpu'), this.values.get(base)?.get('cpu')];
+      if (!own || !other) continue;
+      const ratios = own.map((each, i) => each / other[i]!);
+      this.values.get(row)!.set('to-minimal', ratios);
+    }
+    for (const [row, figures] of this.values) {
+      for (const [what, values] of figures) {
+        const name = `${row}/${what}`;
+        const goal = JUDGED.test(name) ? GOALS[what] : undefined;
+        bench.report({ name, unit: UNITS[what]!, values, ...(goal !== undefined && { goal }) });
       }
     }
-    for (const [name, figures] of values) {
-      for (const [what, each] of figures) report(bench, `${name}/${what}`, UNITS[what]!, each);
-    }
-  } finally {
-    minimal.remove();
   }
 }
 
-function report(bench: Bench, name: string, unit: string, values: readonly number[]): void {
-  const goal = JUDGED.test(name) ? GOALS[name.slice(name.lastIndexOf('/') + 1)] : undefined;
-  bench.report({ name, unit, values, ...(goal !== undefined && { goal }) });
-}
-
-/** Pauses of the collection of garbage while packets come at the full rate, and what is lost in so long a time. */
-async function pauses(bench: Bench, pair: Pair): Promise<void> {
-  const seconds = bench.quick ? LONG_QUICK : LONG;
-  bench.progress(`live/pauses: ${seconds} s`);
-  const receiver = await startEngine(pair.right, 'live', []);
+/** Runs a function with a receiver that has been warmed up. */
+async function using<T>(start: () => Promise<Receiver>, sender: Sender, run: (receiver: Receiver) => Promise<T>) {
+  const receiver = await start();
   try {
-    const { sent, taken, received, processor, after } = await expose(receiver, pair, FULL, seconds);
-    const found = after.pauses;
-    const figures = {
-      offered: sent / taken,
-      lost: ((sent - received) / sent) * 100,
-      cpu: processor / received,
-      pauses: found.length,
-      'pause-p99': found.length === 0 ? 0 : percentile(found, 99),
-      'pause-max': Math.max(0, ...found),
-    };
-    for (const [what, value] of Object.entries(figures)) report(bench, `live/pauses/${what}`, UNITS[what]!, [value]);
+    await sender.offer(FULL, BEFORE);
+    await setTimeout(COUNTED);
+    return await run(receiver);
   } finally {
     await receiver.end();
   }
 }
 
-async function run(bench: Bench): Promise<void> {
-  const pair = new Pair();
-  try {
-    await compare(bench, pair);
-    if (bench.wants('live/pauses')) await pauses(bench, pair);
-  } finally {
-    pair.remove();
+/** Tries all ways in turn, so that what disturbs the machine for a while hits all alike. */
+async function compare(bench: Bench, wanted: readonly Case[], sender: Sender, found: Found): Promise<void> {
+  const rounds = bench.quick ? ROUNDS_QUICK : ROUNDS;
+  for (let round = 1; round <= rounds; round++) {
+    for (const { name, rates, start } of wanted) {
+      bench.progress(`live/${name}: run ${round} of ${rounds}`);
+      await using(start, sender, async (receiver) => {
+        for (const rate of rates.filter((each) => bench.wants(rowOf(name, each)))) {
+          const { offered, lost, cpu } = await expose(sender, receiver, rate, SECONDS, AFTER);
+          tellRow(bench, rowOf(name, rate), { offered, lost, cpu });
+          found.add(rowOf(name, rate), { offered, lost, cpu });
+        }
+      });
+    }
   }
+}
+
+/** Pauses of the collection of garbage while packets come at the full rate, and what is lost in so long a time. */
+async function pauses(bench: Bench, pair: Pair, sender: Sender, found: Found): Promise<void> {
+  const seconds = bench.quick ? LONG_QUICK : LONG;
+  bench.progress(`live/pauses: ${seconds} s`);
+  await using(
+    () => startEngine(pair.right, 'live', []),
+    sender,
+    async (receiver) => {
+      const { pauses: noted, ...figures } = await expose(sender, receiver, FULL, seconds, COUNTED);
+      const all = {
+        ...figures,
+        pauses: noted.length,
+        'pause-p99': noted.length === 0 ? 0 : percentile(noted, 99),
+        'pause-max': Math.max(0, ...noted),
+      };
+      tellRow(bench, 'live/pauses', all);
+      found.add('live/pauses', all);
+    },
+  );
+}
+
+async function run(bench: Bench): Promise<void> {
+  const cleanup = new Cleanup();
+  const found = new Found();
+  try {
+    const pair = new Pair();
+    cleanup.add(() => pair.remove());
+    const programs = new Programs(FLOWS);
+    cleanup.add(() => programs.remove());
+    const sender = new Sender(pair, programs);
+    cleanup.add(() => sender.child.kill('SIGKILL'));
+    const wanted = cases(pair, programs).filter(({ name, rates }) =>
+      rates.some((rate) => bench.wants(rowOf(name, rate))),
+    );
+    await compare(bench, wanted, sender, found);
+    if (bench.wants('live/pauses')) await pauses(bench, pair, sender, found);
+  } finally {
+    cleanup.run();
+  }
+  found.report(bench);
 }
 
 export const live: Suite = {

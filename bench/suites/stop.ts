@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { noNamespaces, Pair } from '../../test/e2e/netns.js';
-import { Cleanup } from '../clones/cleanup.js';
+import { Cleanup } from '../cleanup.js';
 import { Gateway } from '../clones/gateway.js';
 import type { CallerOrder, Heard } from '../stop/caller.js';
 import type { Bench, Suite } from '../suite.js';

@@ -45,6 +45,7 @@ t.test('cases take turns, and warming up does not count', async (t) => {
     note: () => {},
     plot: () => {},
     progress: () => {},
+    tell: () => {},
   };
   const one = (name: string) => ({
     name,

@@ -28,7 +28,7 @@ export class Cleanup {
       try {
         step();
       } catch (error) {
-        console.error(`clones: ${(error as Error).message}`);
+        console.error(`bench: ${(error as Error).message}`);
         process.exitCode = 1;
       }
     }

@@ -34,6 +34,9 @@ class Device {
   // Packets that the kernel dropped since the device was opened, because nobody received them in time.
   virtual uint64_t Drops() { return 0; }
 
+  // Packets that may wait in it; a guess.
+  virtual uint32_t Room() const { return 2048; }
+
  protected:
   // The error that is pending on the socket, as -errno, or 0. Asking for it clears it.
   int TakeSocketError() const;

@@ -95,6 +95,8 @@ class Ring : public Device {
     return drops_;
   }
 
+  uint32_t Room() const override { return blockBytes_ / frameBytes_ * blocks_; }
+
  private:
   // SAFETY: the status words are written by the kernel; they are aligned, and live as long as the mapping.
   static uint32_t Acquire(uint32_t& status) {

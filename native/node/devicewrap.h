@@ -70,7 +70,7 @@ class DeviceWrap : public Napi::ObjectWrap<Self> {
     D& device = Open(env);
     if (!info[0].IsFunction()) throw Napi::TypeError::New(env, "callback must be a function");
     if (poller_ != nullptr) throw Napi::Error::New(env, "the device has a callback already");
-    poller_ = Poller::Start(env, device.fd(), info[0].As<Napi::Function>());
+    poller_ = Poller::Start(env, device.fd(), device.Room(), info[0].As<Napi::Function>());
   }
 
   void Close(const Napi::CallbackInfo& /*info*/) { CloseNow(); }

@@ -37,6 +37,9 @@ export interface EngineOptions {
 const TURNS = 64;
 const SLICE = 0.002;
 
+/** Milliseconds without a turn. */
+const LONGEST_IDLE = 1000;
+
 /** Seconds. */
 const TURN_BUCKETS = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
 
@@ -73,6 +76,13 @@ export class Engine {
   private readonly guards: ReadonlySet<AnyElement>;
   private wakeUp: (() => void) | undefined;
   private woken = false;
+  /** What ends idleness if nothing else does, and when it is due (ms). */
+  private alarm: NodeJS.Timeout | undefined;
+  private alarmAt = 0;
+  private readonly onAlarm = () => {
+    this.alarm = undefined;
+    this.wakeUp?.();
+  };
   private stopping = false;
   /** The element that runs now, or ran last: whose exception it is. */
   private current: AnyElement | undefined;
@@ -185,6 +195,8 @@ export class Engine {
         this.clock.advance(this.clock.deadline);
       else await this.idle();
     }
+    clearTimeout(this.alarm);
+    this.alarm = undefined;
   }
 
   /**
@@ -285,13 +297,16 @@ export class Engine {
   /** Waits for a wake-up or the next timer. */
   private async idle(): Promise<void> {
     if (!this.woken) {
-      const ms = Math.min(1000, Math.max(0, (this.clock.deadline - Date.now() / 1000) * 1000));
+      const now = Date.now();
+      const due = Math.min(now + LONGEST_IDLE, this.clock.deadline * 1000);
+      // An alarm that is early enough is left as it is: a flood wakes the engine far more often than timers do.
+      if (this.alarm === undefined || this.alarmAt > due) {
+        clearTimeout(this.alarm);
+        this.alarmAt = due;
+        this.alarm = setTimeout(this.onAlarm, Math.ceil(Math.max(0, due - now)));
+      }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.ceil(ms));
-        this.wakeUp = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+        this.wakeUp = resolve;
       });
       this.wakeUp = undefined;
     }

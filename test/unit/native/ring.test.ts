@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { native } from '../../../src/native/addon.js';
 import type { NativeDevice } from '../../../src/native/device.js';
-import { BATCH, MAX_PACKET } from '../../../src/packet/columns.js';
+import { BATCH, MAX_PACKET, ROWS } from '../../../src/packet/columns.js';
 import { FAULT } from '../../../src/packet/faults.js';
 import { Packets } from '../../../src/packet/packets.js';
 import { ALL, workerFor } from '../../../src/packet/spread.js';
@@ -305,6 +305,35 @@ t.test('a flood is received whole by the callback, which may close its device', 
   await done;
   t.same(ids, [...Array(total).keys()]);
   t.equal(send(from, packet()), 0, 'nobody is there any more');
+});
+
+t.test('what comes after a pause, soon or late, is received', async (t) => {
+  const [from, to] = native.framePair().map((fd) => native.openFrames(fd, 0)) as [NativeDevice, NativeDevice];
+  t.teardown(() => from.close());
+  t.teardown(() => to.close());
+  const table = new Packets();
+  let received = 0;
+  let arrived = () => {};
+  to.onReadable(() => {
+    received += to.receive(table.bytes, 0, ROWS);
+    arrived();
+  });
+  const until = async (count: number) => {
+    while (received < count) {
+      await new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+    }
+  };
+  let sent = 0;
+  // Enough for a pause, as many as begin another, too few for that, and alone.
+  for (const count of [100, 8, 1, 100, 1, 1, 700, 1]) {
+    t.equal(send(from, ...Array.from({ length: count }, (_, i) => packet({ id: i }))), count);
+    sent += count;
+    await until(sent);
+    if (count === 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  t.equal(received, sent);
 });
 
 t.test('a closed device throws, and leaves no descriptor open', { skip }, async (t) => {

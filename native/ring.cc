@@ -106,30 +106,36 @@ class Ring : public Device {
     std::atomic_ref(status).store(TP_STATUS_KERNEL, std::memory_order_release);
   }
 
-  // SAFETY: at_ is below the number of frames; they are aligned to TPACKET_ALIGNMENT, and begin with this
+  // SAFETY: the place is one of the ring; frames are aligned to TPACKET_ALIGNMENT, and begin with this
   // header.
-  tpacket2_hdr& FrameAt(uint32_t at) const {
-    const uint32_t perBlock = blockBytes_ / frameBytes_;
-    return *reinterpret_cast<tpacket2_hdr*>(memory_ + size_t{at / perBlock} * blockBytes_ +
-                                            size_t{at % perBlock} * frameBytes_);
+  tpacket2_hdr* FrameAt(uint32_t block, uint32_t frame) const {
+    return reinterpret_cast<tpacket2_hdr*>(memory_ + size_t{block} * blockBytes_ +
+                                           size_t{frame} * frameBytes_);
   }
 
   // TPACKET_V2: frames of a fixed size, handed over one by one.
   uint32_t ReceiveFrames(const Packets& packets, uint32_t first, uint32_t max) {
-    const uint32_t frames = blockBytes_ / frameBytes_ * blocks_;
+    const uint32_t perBlock = blockBytes_ / frameBytes_;
+    tpacket2_hdr* frames[kRows];
     uint32_t ready = 0;
-    while (ready < std::min(max, frames) &&
-           (Acquire(FrameAt((at_ + ready) % frames).tp_status) & TP_STATUS_USER)) {
-      ready++;
+    for (const uint32_t most = std::min(max, Room()); ready < most; ready++) {
+      tpacket2_hdr* const frame = FrameAt(at_, frame_);
+      if ((Acquire(frame->tp_status) & TP_STATUS_USER) == 0) break;
+      frames[ready] = frame;
+      // Its packet, which was written on another processor.
+      __builtin_prefetch(reinterpret_cast<const uint8_t*>(frame) + 64);
+      __builtin_prefetch(reinterpret_cast<const uint8_t*>(frame) + 128);
+      if (++frame_ < perBlock) continue;
+      frame_ = 0;
+      at_ = at_ + 1 == blocks_ ? 0 : at_ + 1;
     }
     packets.clear(first, ready);
     for (uint32_t i = 0; i < ready; i++) {
-      tpacket2_hdr& h = FrameAt(at_);
+      tpacket2_hdr& h = *frames[i];
       PutFrame(packets, first + i,
                {reinterpret_cast<const uint8_t*>(&h), frameBytes_, h.tp_sec, h.tp_nsec, h.tp_snaplen,
                 h.tp_len, h.tp_mac, h.tp_net});
       Release(h.tp_status);
-      at_ = (at_ + 1) % frames;
     }
     return ready;
   }
@@ -170,7 +176,8 @@ class Ring : public Device {
   const uint32_t retire_;
   const size_t mapped_;
   uint8_t* memory_;
-  uint32_t at_ = 0;     // frame (V2) or block (V3) that comes next
+  uint32_t at_ = 0;     // block that comes next …
+  uint32_t frame_ = 0;  // … and frame of it (V2)
   uint32_t taken_ = 0;  // packets of it that were received already (V3)
   uint32_t next_ = 0;   // offset of the next packet in it (V3)
   uint64_t drops_ = 0;

@@ -53,7 +53,7 @@ void PutFrame(const Packets& packets, uint32_t row, const RingFrame& frame) {
   }
   const size_t captured = std::min<size_t>(frame.captured - linkHeader, kMaxPacket);
   uint8_t* const to = packets.slot(row) + kHeadroom;
-  copyBytes(to, frame.base + frame.net, captured);
+  copyWide(to, frame.base + frame.net, captured, std::min<size_t>(frame.room - frame.net, kMaxPacket));
   SetLength(packets, row, captured, frame.length - linkHeader);
   VnetHeader header;
   // SAFETY: mac was just seen to leave room for it.

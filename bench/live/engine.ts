@@ -31,6 +31,7 @@ function look(): Look {
     received: source.packets.value,
     dropped: slots[drops.at]!,
     processor: (user + system) * 1000,
+    kernel: system * 1000,
     pauses: pauses.splice(0),
   };
 }

@@ -32,17 +32,23 @@ export async function startEngine(space: string, graph: string, defines: readonl
   };
 }
 
+/** What the receiver in C does: see receiver.c. */
+export interface Minimal {
+  readonly way?: 'ring' | 'blocks' | 'raw';
+  readonly work?: 'walk' | 'read' | 'copy' | 'flows';
+  readonly bytes: number;
+}
+
 /** Starts the receiver in C. */
 export async function startMinimal(
   space: string,
   { receiver }: Programs,
-  way: 'ring' | 'blocks' | 'raw',
-  bytes: number,
+  { way = 'ring', work = 'read', bytes }: Minimal,
 ): Promise<Receiver> {
-  const program = new Program(space, 'taskset', '-c', PROCESSOR, receiver, way, 'leg', String(bytes));
+  const program = new Program(space, 'taskset', '-c', PROCESSOR, receiver, way, 'leg', String(bytes), work);
   const look = async () => {
-    const [received, dropped, processor] = (await program.ask()) as [number, number, number];
-    return { received, dropped, processor, pauses: [] };
+    const [received, dropped, processor, kernel] = (await program.ask()) as [number, number, number, number];
+    return { received, dropped, processor, kernel, pauses: [] };
   };
   await look();
   return { look, end: () => program.end() };

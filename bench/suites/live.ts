@@ -4,7 +4,7 @@ import { Cleanup } from '../cleanup.js';
 import { percentile } from '../clones/percentile.js';
 import { short } from '../figure.js';
 import { Programs } from '../live/programs.js';
-import { type Receiver, startEngine, startMinimal } from '../live/receivers.js';
+import { type Minimal, type Receiver, startEngine, startMinimal } from '../live/receivers.js';
 import { Sender } from '../live/sender.js';
 import type { Bench, Suite } from '../suite.js';
 
@@ -13,7 +13,7 @@ const RATES = [100_000, 200_000, 400_000];
 const FULL = 400_000;
 /** Seconds: offered before it counts, while V8 compiles and memory is touched for the first time; and then, at each rate. */
 const BEFORE = 1;
-const SECONDS = 1.5;
+const SECONDS = 1;
 /** Seconds at the full rate in which pauses are noted. */
 const LONG = 60;
 const LONG_QUICK = 10;
@@ -31,7 +31,9 @@ const UNITS: Readonly<Record<string, string>> = {
   dropped: '%',
   offered: 'packets/s',
   cpu: 'ns/packet',
+  kernel: 'ns/packet',
   'to-minimal': 'x',
+  'to-floor': 'x',
   'pause-p99': 'ms',
   'pause-max': 'ms',
   pauses: '',
@@ -50,30 +52,35 @@ function cases({ right }: Pair, programs: Programs): Case[] {
     rates,
     start: () => startEngine(right, graph, defines),
   });
-  const minimal = (name: string, rates: readonly number[], way: 'ring' | 'blocks' | 'raw'): Case => ({
+  const minimal = (name: string, rates: readonly number[], options: Omit<Minimal, 'bytes'>): Case => ({
     name,
     rates,
-    start: () => startMinimal(right, programs, way, BUFFER),
+    start: () => startMinimal(right, programs, { bytes: BUFFER, ...options }),
   });
   return [
     engine('chain', RATES, 'live'),
     engine('receive', RATES, 'receive'),
-    minimal('minimal', RATES, 'ring'),
+    minimal('minimal', RATES, {}),
+    ...(['walk', 'copy', 'flows'] as const).map((work) => minimal(`minimal-${work}`, [FULL], { work })),
     engine('chain-raw', [FULL], 'live', 'METHOD=RAW'),
     engine('receive-raw', [FULL], 'receive', 'METHOD=RAW'),
-    minimal('minimal-raw', [FULL], 'raw'),
-    minimal('minimal-blocks', [FULL], 'blocks'),
-    ...[2, 8, 128].map((size) => engine(`chain-${size}m`, [FULL], 'live', `BUFFER=${size}M`)),
+    minimal('minimal-raw', [FULL], { way: 'raw' }),
+    minimal('minimal-blocks', [FULL], { way: 'blocks' }),
+    engine('chain-2m', [FULL], 'live', 'BUFFER=2M'),
   ];
 }
 
 const rowOf = (name: string, rate: number) => `live/${name}-${rate / 1000}k`;
 
-/** What stands beside the receiver in C that takes packets the same way, in the same round. */
-const BESIDE: readonly (readonly [string, string])[] = [
-  ...RATES.flatMap((rate) => ['receive', 'chain'].map((name) => [rowOf(name, rate), rowOf('minimal', rate)] as const)),
-  [rowOf('receive-raw', FULL), rowOf('minimal-raw', FULL)],
-  [rowOf('chain-raw', FULL), rowOf('minimal-raw', FULL)],
+/** What stands beside the receiver in C that takes packets the same way, or does what cannot be left out, in the same round. */
+const BESIDE: readonly (readonly [string, 'to-minimal' | 'to-floor', string])[] = [
+  ...RATES.flatMap((rate) =>
+    ['receive', 'chain'].map((name) => [rowOf(name, rate), 'to-minimal', rowOf('minimal', rate)] as const),
+  ),
+  [rowOf('receive', FULL), 'to-floor', rowOf('minimal-copy', FULL)],
+  [rowOf('chain', FULL), 'to-floor', rowOf('minimal-flows', FULL)],
+  [rowOf('receive-raw', FULL), 'to-minimal', rowOf('minimal-raw', FULL)],
+  [rowOf('chain-raw', FULL), 'to-minimal', rowOf('minimal-raw', FULL)],
 ];
 
 /** The rows that the goals are about: default settings. */
@@ -98,6 +105,7 @@ async function expose(sender: Sender, receiver: Receiver, rate: number, seconds:
     lost: ((sent - received) / sent) * 100,
     dropped: ((after.dropped - before.dropped) / sent) * 100,
     cpu: (after.processor - before.processor) / received,
+    kernel: (after.kernel - before.kernel) / received,
     pauses: after.pauses,
   };
 }
@@ -113,11 +121,11 @@ class Found {
   }
 
   report(bench: Bench): void {
-    for (const [row, base] of BESIDE) {
+    for (const [row, what, base] of BESIDE) {
       const [own, other] = [this.values.get(row)?.get('cpu'), this.values.get(base)?.get('cpu')];
       if (!own || !other) continue;
       const ratios = own.map((each, i) => each / other[i]!);
-      this.values.get(row)!.set('to-minimal', ratios);
+      this.values.get(row)!.set(what, ratios);
     }
     for (const [row, figures] of this.values) {
       for (const [what, values] of figures) {
@@ -134,7 +142,7 @@ async function using<T>(start: () => Promise<Receiver>, sender: Sender, run: (re
   const receiver = await start();
   try {
     await sender.offer(FULL, BEFORE);
-    await setTimeout(COUNTED);
+    await setTimeout(AFTER);
     return await run(receiver);
   } finally {
     await receiver.end();
@@ -149,9 +157,9 @@ async function compare(bench: Bench, wanted: readonly Case[], sender: Sender, fo
       bench.progress(`live/${name}: run ${round} of ${rounds}`);
       await using(start, sender, async (receiver) => {
         for (const rate of rates.filter((each) => bench.wants(rowOf(name, each)))) {
-          const { offered, lost, cpu } = await expose(sender, receiver, rate, SECONDS, AFTER);
-          tellRow(bench, rowOf(name, rate), { offered, lost, cpu });
-          found.add(rowOf(name, rate), { offered, lost, cpu });
+          const { offered, lost, cpu, kernel } = await expose(sender, receiver, rate, SECONDS, AFTER);
+          tellRow(bench, rowOf(name, rate), { offered, lost, cpu, kernel });
+          found.add(rowOf(name, rate), { offered, lost, cpu, kernel });
         }
       });
     }
@@ -166,6 +174,7 @@ async function pauses(bench: Bench, pair: Pair, sender: Sender, found: Found): P
     () => startEngine(pair.right, 'live', []),
     sender,
     async (receiver) => {
+      await setTimeout(COUNTED);
       const { pauses: noted, ...figures } = await expose(sender, receiver, FULL, seconds, COUNTED);
       const all = {
         ...figures,

@@ -74,14 +74,18 @@ export class Engine {
   private readonly gates = new Map<EngineEvent['kind'], EventGate>();
   private readonly checked: boolean;
   private readonly guards: ReadonlySet<AnyElement>;
+  /** Ends idleness, if the engine is idle; otherwise `woken` says that it need not begin. */
   private wakeUp: (() => void) | undefined;
   private woken = false;
+  private readonly sleep = (resolve: () => void) => {
+    this.wakeUp = resolve;
+  };
   /** What ends idleness if nothing else does, and when it is due (ms). */
   private alarm: NodeJS.Timeout | undefined;
   private alarmAt = 0;
   private readonly onAlarm = () => {
     this.alarm = undefined;
-    this.wakeUp?.();
+    if (this.wakeUp) this.wake();
   };
   private stopping = false;
   /** The element that runs now, or ran last: whose exception it is. */
@@ -290,27 +294,27 @@ export class Engine {
   }
 
   private wake(): void {
-    this.woken = true;
-    this.wakeUp?.();
+    const { wakeUp } = this;
+    this.wakeUp = undefined;
+    if (wakeUp) wakeUp();
+    else this.woken = true;
   }
 
-  /** Waits for a wake-up or the next timer. */
-  private async idle(): Promise<void> {
-    if (!this.woken) {
-      const now = Date.now();
-      const due = Math.min(now + LONGEST_IDLE, this.clock.deadline * 1000);
-      // An alarm that is early enough is left as it is: a flood wakes the engine far more often than timers do.
-      if (this.alarm === undefined || this.alarmAt > due) {
-        clearTimeout(this.alarm);
-        this.alarmAt = due;
-        this.alarm = setTimeout(this.onAlarm, Math.ceil(Math.max(0, due - now)));
-      }
-      await new Promise<void>((resolve) => {
-        this.wakeUp = resolve;
-      });
-      this.wakeUp = undefined;
+  /** Waits for a wake-up or the next timer. While packets come it is called a thousand times a second, so it allocates little. */
+  private idle(): Promise<void> | undefined {
+    if (this.woken) {
+      this.woken = false;
+      return undefined;
     }
-    this.woken = false;
+    const now = Date.now();
+    const due = Math.min(now + LONGEST_IDLE, this.clock.deadline * 1000);
+    // An alarm that is early enough is left as it is.
+    if (this.alarm === undefined || this.alarmAt > due) {
+      clearTimeout(this.alarm);
+      this.alarmAt = due;
+      this.alarm = setTimeout(this.onAlarm, Math.ceil(Math.max(0, due - now)));
+    }
+    return new Promise(this.sleep);
   }
 
   private outputs(element: AnyElement): Link[] {

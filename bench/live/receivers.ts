@@ -1,9 +1,16 @@
 import { execFileSync, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Look } from './looks.js';
 import { end, next, Program, type Programs } from './programs.js';
 
 const ENGINE = fileURLToPath(new URL('./engine.js', import.meta.url));
+
+/** What Node.js is told by bin/potemkin. */
+function nodeFlags(): string[] {
+  const script = readFileSync(new URL('../../../bin/potemkin', import.meta.url), 'utf8');
+  return /^exec node (.*?) "/m.exec(script)![1]!.split(' ');
+}
 
 /** The processor of all receivers; the sender has another to itself. */
 const PROCESSOR = '0';
@@ -17,7 +24,10 @@ export interface Receiver {
 
 /** Starts the engine with a graph of bench/graphs. @param defines as NAME=VALUE */
 export async function startEngine(space: string, graph: string, defines: readonly string[]): Promise<Receiver> {
-  const child = fork(ENGINE, [space, graph, ...defines], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(ENGINE, [space, graph, ...defines], {
+    execArgv: nodeFlags(),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const hear = (take: (look: Look) => void) => child.once('message', (message) => take(message as Look));
   await next(child, hear);
   // The thread that runs JavaScript alone: those that collect garbage and compile go where there is room.

@@ -74,6 +74,17 @@ t.test('open: who contacts an address that a clone of it has joins it, in the sa
   t.same(tag(bench, [5, 10]), [5]);
 });
 
+t.test('open: an address of the upper half is no other one', async (t) => {
+  const [source, target] = [0xc0000201, 0xc8000a0a];
+  const bench = settled('OPEN 200.0.10.10');
+  const universes = bench.engine.services.shared(Universes);
+  t.same(tag(bench, [source, target], [0xc0000202, target], [source, target]), [1, 1, 1]);
+  const open = universes.get(1)!;
+  t.match(open, { kind: 'open', source, target });
+  universes.occupy(open, target);
+  t.same(tag(bench, [0xc0000203, target], [0xc0000203, target + 1], [source, target]), [1, 2, 1]);
+});
+
 t.test('open: of several the one whose clone has had the address longest', async (t) => {
   const bench = settled('OPEN all');
   const universes = bench.engine.services.shared(Universes);

@@ -103,8 +103,8 @@ int main(int argc, char** argv) {
   while (const size_t count = source.read(packets)) {
     std::iota(rows, rows + count, uint16_t{0});
     if (row != "count") {
-      require(decapsulate(packets, rows, count, tunnel) == 0, "sound GRE");
-      require(checkIp(packets, rows, count, kCheckTransport) == 0, "sound transports");
+      require(decapsulate(packets, rows, count, tunnel).faulty == 0, "sound GRE");
+      require(checkIp(packets, rows, count, kCheckTransport).faulty == 0, "sound transports");
     }
     if (classifies) decide(packets, {rows, count}, decisions, results);
     if (tracks) {

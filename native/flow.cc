@@ -210,8 +210,7 @@ inline Disposition Flows::one(const Packets& packets, uint32_t row, uint32_t now
   const FlowEntry entry = entryOf(place);
   FlowState held = entry.state();
   const bool isTcp = subject.key[kProto] == kTcp, wasPending = held.has(FlowState::kPending);
-  const bool reopens = !wasPending & subject.opens() & isTcp & held.closes();
-  if (isNew | reopens) {
+  if (isNew || (!wasPending && subject.opens() && isTcp && held.closes())) {
     held = pend(entry, from, subject.fromHigh(), inUniverse, now);
   } else {
     // Nobody has decided about a pending flow yet, so only those may be in it who opened it.

@@ -38,7 +38,7 @@ const spec = {
 } as const satisfies Spec;
 
 /** The third words of keys, which no flow's number is. What all of a kind share has no address in its key. */
-const [OPEN, SHARED] = [-2, -1];
+const [JOINED, OPEN, SHARED] = [-3, -2, -1];
 
 /**
  * A universe is a copy of the address space, which holds all that one root packet caused. Two sources that contact the same
@@ -67,6 +67,8 @@ export class UniverseTagger extends Element<typeof spec> {
   private readonly fresh: TurnKeys;
   private readonly promised: Uint32Array;
   private promises = 0;
+  /** Whether a flow of this turn has joined a universe that is not that of its key. */
+  private joined = false;
   /** Universes that had begun when the last turn ended. */
   private begun = 0;
   private readonly hash: HalfSipHash;
@@ -148,6 +150,10 @@ export class UniverseTagger extends Element<typeof spec> {
   /** The universe that a packet joins, or may begin, since its key has none. 0 if there is no room. */
   private find(row: number): number {
     const { fresh, promised } = this;
+    if (this.joined) {
+      const joined = fresh.find(this.packets.flow[row]! | 0, 0, JOINED);
+      if (joined >= 0) return promised[joined]!;
+    }
     const c = this.third(row);
     const a = this.first(row, c);
     const b = this.second(row, c);
@@ -162,15 +168,28 @@ export class UniverseTagger extends Element<typeof spec> {
     if (c === SHARED) return this.promise(row, 'shared', place, a, b, c);
     if (universes.meets) {
       const open = universes.openTo(packets.dst[row]!);
-      if (open) return open.id;
+      if (open) return this.follow(row, open.id);
     }
     if (this.closed || !this.config.open.has(packets.dst[row]!)) return this.promise(row, 'closed', place, a, b, c);
     // Whoever comes in the same turn joins what the first of them begins.
     const target = packets.dst[row]! | 0;
     const first = fresh.find(0, target, OPEN);
-    if (first >= 0) return promised[first]!;
+    if (first >= 0) return this.follow(row, promised[first]!);
     const id = this.promise(row, 'open', place, a, b, c);
     if (id !== 0) this.note(id, fresh.place(0, target, OPEN), 0, target, OPEN);
+    return id;
+  }
+
+  /**
+   * A packet joins a universe that another source began, and so do all packets of its flow in this turn, even if its source begins one
+   * meanwhile.
+   */
+  private follow(row: number, id: number): number {
+    const flow = this.packets.flow[row]! | 0;
+    if (this.bySource && flow !== 0) {
+      this.joined = true;
+      this.note(id, this.fresh.place(flow, 0, JOINED), flow, 0, JOINED);
+    }
     return id;
   }
 
@@ -204,7 +223,7 @@ export class UniverseTagger extends Element<typeof spec> {
     this.begun = universes.begun;
     for (let i = 0; i < count; i++) {
       const kind = fresh.words[3 * i + 2]!;
-      const universe = kind === OPEN ? undefined : universes.get(promised[i]!);
+      const universe = kind === OPEN || kind === JOINED ? undefined : universes.get(promised[i]!);
       if (!universe) continue;
       let slot = -1;
       // The number of a flow means something else in later turns.
@@ -218,6 +237,7 @@ export class UniverseTagger extends Element<typeof spec> {
     }
     fresh.clear();
     this.promises = 0;
+    this.joined = false;
     universes.settle();
   }
 }

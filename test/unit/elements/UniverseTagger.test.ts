@@ -101,6 +101,17 @@ t.test('open by source: what a source begins in one turn is one universe', async
   t.same(tag(bench, [1, 12], [2, 12]), [1, 2]);
 });
 
+t.test(
+  'open by source: a flow that has joined a universe stays there, whatever its source begins meanwhile',
+  async (t) => {
+    const bench = settled('KEY source, OPEN all');
+    t.same(tag(bench, [1, 10, 1], [3, 10, 2], [3, 11, 3], [3, 10, 2], [3, 10, 4], [3, 12, 5]), [1, 1, 2, 1, 2, 2]);
+    const universes = bench.engine.services.shared(Universes);
+    universes.occupy(universes.get(1)!, 10);
+    t.same(tag(bench, [4, 10, 2], [4, 20, 3], [4, 10, 2]), [1, 3, 1], 'and where a clone has the address');
+  },
+);
+
 t.test('shared: a part of the sources has one universe, which begins anew when it has ended', async (t) => {
   const bench = settled('KEY packet, SHARED 25%');
   const universes = bench.engine.services.shared(Universes);

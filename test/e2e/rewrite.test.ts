@@ -112,9 +112,10 @@ function network(t: Test) {
   return { client, server };
 }
 
+// What may begin a match waits for as long as a busy machine may need to send a lost segment again.
 const graph = (column: number, p: number) => `
 FromDevice(leg1) -> CheckIPHeader -> IPFilter(allow dst net 10.2.0.0/24) -> Mark(REWRITE ${column}) -> Road(P ${p})
-  -> [forward] rewriter :: Rewriter(HOLD 3s);
+  -> [forward] rewriter :: Rewriter(HOLD 30s);
 FromDevice(leg2) -> CheckIPHeader -> IPFilter(allow dst net 10.1.0.0/24) -> Mark(REWRITE 0) -> Road(P ${p}) -> [back] rewriter;
 rewriter[forward] -> Road(P ${p}) -> ToDevice(leg2);
 rewriter[back] -> Road(P ${p}) -> ToDevice(leg1);

@@ -7,11 +7,10 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "columns.h"
-#include "table.h"
+#include "fuzz/tablememory.h"
 
 namespace potemkin {
 
@@ -47,21 +46,6 @@ class PacketMemory {
     void operator()(uint8_t* memory) const { std::free(memory); }
   };
   std::unique_ptr<uint8_t, Free> memory_;
-};
-
-// A hash table.
-class TableMemory {
- public:
-  explicit TableMemory(const TableShape& shape) : words_(Table::bytes(shape) / 8 + 1) {
-    bytes_ = {reinterpret_cast<uint8_t*>(words_.data()), Table::bytes(shape)};
-    const uint64_t seed[2] = {1, 2};
-    Table::create(bytes_, shape, seed);
-  }
-  std::span<uint8_t> bytes() const { return bytes_; }
-
- private:
-  std::vector<uint64_t> words_;
-  std::span<uint8_t> bytes_;
 };
 
 }  // namespace potemkin

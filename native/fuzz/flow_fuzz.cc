@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "fuzz/input.h"
+#include "fuzz/tablememory.h"
 #include "ip.h"
 #include "protocol.h"
 
@@ -16,21 +17,6 @@ namespace {
 
 // So small that it gets full, and that its window wraps.
 constexpr uint32_t kFlows = 24, kFragments = 8;
-
-// Memory of exactly the size of a table, so that an access beyond it is seen.
-class TableMemory {
- public:
-  explicit TableMemory(const TableShape& shape) : words_(Table::bytes(shape) / 8 + 1) {
-    bytes_ = {reinterpret_cast<uint8_t*>(words_.data()), Table::bytes(shape)};
-    const uint64_t seed[2] = {1, 2};
-    Table::create(bytes_, shape, seed);
-  }
-  std::span<uint8_t> bytes() const { return bytes_; }
-
- private:
-  std::vector<uint64_t> words_;
-  std::span<uint8_t> bytes_;
-};
 
 class Input {
  public:

@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { Batch } from '../packet/batch.js';
-import { CAPTURE_CHUNK, CaptureReader } from '../packet/capture.js';
+import { CaptureFile } from '../packet/capture.js';
 import { BATCH } from '../packet/columns.js';
 import { RECEIVE_FAULTS } from '../packet/faults.js';
 import { HeldPackets } from '../packet/held.js';
@@ -27,9 +26,6 @@ const spec = {
   workers: () => 'a capture is played by one worker, whose time is that of its packets',
 } as const satisfies Spec;
 
-/** Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. */
-const CHUNK = 128 * 1024;
-
 /** Seconds of capture time that one turn spans at most, so that answers come between what was apart. */
 const SPAN = 0.001;
 
@@ -50,17 +46,10 @@ const SILENCE = 3600;
  */
 export class FromDump extends Element<typeof spec> {
   static readonly spec = spec;
-  private readonly reader = new CaptureReader();
+  private capture: CaptureFile | undefined;
   private readonly batch = new Batch();
   /** Packets that were read, and whose time has not come. */
   private readonly later = new HeldPackets({ packets: BATCH });
-  private readonly buffer = new Uint8Array(CAPTURE_CHUNK + CHUNK);
-  /** What of the buffer is still to be read. */
-  private from = 0;
-  private to = 0;
-  private fd = -1;
-  private atEnd = false;
-  private done = false;
   /** Wall time less capture time, when the pace is kept. */
   private lag: number | undefined;
   private waits = false;
@@ -68,25 +57,23 @@ export class FromDump extends Element<typeof spec> {
   private last = Number.POSITIVE_INFINITY;
 
   override start(): void {
-    const { filename } = this.config;
     try {
-      this.fd = filename === '-' ? 0 : openSync(filename, 'r');
+      this.capture = new CaptureFile(this.config.filename);
     } catch (error) {
       throw new Error(`${this.name}: cannot open the capture: ${(error as Error).message}`);
     }
   }
 
   override stop(): void {
-    if (this.fd > 0) closeSync(this.fd);
-    this.fd = -1;
+    this.capture?.close();
   }
 
   override get ended(): boolean {
-    return this.done && this.later.count === 0;
+    return (this.capture?.ended ?? false) && this.later.count === 0;
   }
 
   override pull(max: number): boolean {
-    const { batch, later, packets, reader } = this;
+    const { batch, capture, later, packets } = this;
     batch.clear();
     const fresh = later.count === 0;
     if (fresh) this.read(max);
@@ -104,7 +91,8 @@ export class FromDump extends Element<typeof spec> {
     this.hold(due);
     this.last = this.time(batch.rows[due - 1]!);
     if (this.services.clock.virtual) this.services.clock.advance(this.last);
-    if (fresh && reader.faulty === 0) this.out.out.moveAll(batch, due === taken ? reader.bytes : undefined);
+    if (fresh && capture?.reader.faulty === 0)
+      this.out.out.moveAll(batch, due === taken ? capture.reader.bytes : undefined);
     else passSound(packets, batch, this.drops, this.out.out);
     return true;
   }
@@ -146,46 +134,18 @@ export class FromDump extends Element<typeof spec> {
     return false;
   }
 
-  /** Reads on until there are packets, or the end. */
   private read(max: number): void {
-    const { batch, reader, packets } = this;
-    while (batch.count === 0) {
-      // What the last read left, if anything, is no whole record.
-      if (reader.status === 'more' && !this.atEnd) this.fill();
-      if (this.done) return;
-      this.from += reader.read(this.buffer.subarray(this.from, this.to), packets, batch, max);
-      if (reader.damage !== undefined) this.fail(reader.damage);
-      else if (reader.status === 'more' && batch.count === 0 && this.atEnd) {
-        if (this.from < this.to) this.fail('it ends inside of a record');
-        this.done = true;
-      }
-    }
-  }
-
-  private fill(): void {
-    this.buffer.copyWithin(0, this.from, this.to);
-    this.to -= this.from;
-    this.from = 0;
     try {
-      const count = readSync(this.fd, this.buffer, this.to, CHUNK, null);
-      if (count === 0) this.atEnd = true;
-      this.to += count;
+      this.capture?.read(this.packets, this.batch, max);
     } catch (error) {
-      this.atEnd = true;
-      this.fail((error as Error).message);
+      this.services.event({ kind: 'error', element: this.name, message: (error as Error).message });
     }
-  }
-
-  private fail(message: string): void {
-    this.done = true;
-    const where = `${this.config.filename}: at offset ${this.reader.position}`;
-    this.services.event({ kind: 'error', element: this.name, message: `${where}: ${message}` });
   }
 
   override handlers() {
     return {
       filename: { read: () => this.config.filename },
-      position: { read: () => String(this.reader.position) },
+      position: { read: () => String(this.capture?.reader.position ?? 0) },
     };
   }
 }

@@ -1,7 +1,6 @@
-export { CAPTURE_CHUNK } from '../native/capture.js';
-
+import { closeSync, openSync, readSync } from 'node:fs';
 import { native } from '../native/addon.js';
-import { CAPTURE_RESULT, CAPTURE_STATUS, type CaptureStatus } from '../native/capture.js';
+import { CAPTURE_CHUNK, CAPTURE_RESULT, CAPTURE_STATUS, type CaptureStatus } from '../native/capture.js';
 import type { Batch } from './batch.js';
 import type { Packets } from './packets.js';
 
@@ -51,6 +50,74 @@ export class CaptureReader {
   /** Offset in the file of what comes next or, after damage, of the record that is damaged. */
   get position(): number {
     return this.#position[0]!;
+  }
+}
+
+/**
+ * Bytes read from the file at once: few enough to stay in the processor's cache until they are packets. A file that is mapped into memory
+ * is not copied twice, but to map and unmap it page by page takes as long.
+ */
+const CHUNK = 128 * 1024;
+
+/** A capture that is opened by its name, pcap or pcapng. */
+export class CaptureFile {
+  readonly reader = new CaptureReader();
+  /** Whether nothing more comes. */
+  ended = false;
+  private readonly name: string;
+  private fd: number;
+  private readonly buffer = new Uint8Array(CAPTURE_CHUNK + CHUNK);
+  /** What of the buffer is still to be read. */
+  private from = 0;
+  private to = 0;
+
+  /** @param name `-` is standard input. @throws {Error} if it cannot be opened */
+  constructor(name: string) {
+    this.name = name;
+    this.fd = name === '-' ? 0 : openSync(name, 'r');
+  }
+
+  /**
+   * Takes rows for the next packets, at most `most`, and adds them to the batch: at least one, unless it has ended.
+   * @throws {Error} once, if it is damaged or cannot be read: then it has ended, and the message names the offset
+   */
+  read(packets: Packets, batch: Batch, most: number): void {
+    const { reader } = this;
+    const before = batch.count;
+    while (!this.ended && batch.count === before) {
+      // What the last read left, if anything, is no whole record.
+      const more = reader.status !== 'more' || this.fill();
+      if (!more && this.from < this.to) this.fail('it ends inside of a record');
+      if (!more) this.ended = true;
+      else this.from += reader.read(this.buffer.subarray(this.from, this.to), packets, batch, most);
+      // Packets before the damage have come with it, if there are some, and the next read finds it again.
+      if (batch.count === before && reader.damage !== undefined) this.fail(reader.damage);
+    }
+  }
+
+  /** False if nothing more comes. */
+  private fill(): boolean {
+    this.buffer.copyWithin(0, this.from, this.to);
+    this.to -= this.from;
+    this.from = 0;
+    try {
+      const count = readSync(this.fd, this.buffer, this.to, CHUNK, null);
+      this.to += count;
+      return count > 0;
+    } catch (error) {
+      return this.fail((error as Error).message);
+    }
+  }
+
+  private fail(message: string): never {
+    this.ended = true;
+    throw new Error(`${this.name}: at offset ${this.reader.position}: ${message}`);
+  }
+
+  /** May be called again. */
+  close(): void {
+    if (this.fd > 0) closeSync(this.fd);
+    this.fd = -1;
   }
 }
 

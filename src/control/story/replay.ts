@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAddress } from '../../packet/address.js';
 import { Batch } from '../../packet/batch.js';
-import { CaptureReader } from '../../packet/capture.js';
+import { CaptureFile } from '../../packet/capture.js';
+import { BATCH } from '../../packet/columns.js';
 import { Packets } from '../../packet/packets.js';
 import type { EngineEvent } from '../../pipeline/events.js';
 import { runDaemon } from '../daemon.js';
@@ -29,19 +30,20 @@ export const SEED = 1n;
 
 /** Counts the packets of a capture, and hands each to `see`. */
 export function readCapture(file: string, see: (packets: Packets, row: number) => void): number {
-  const reader = new CaptureReader();
-  const bytes = readFileSync(file);
+  const capture = new CaptureFile(file);
   const packets = new Packets();
   const batch = new Batch();
   let count = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const consumed = reader.read(bytes.subarray(at), packets, batch);
-    for (let i = 0; i < batch.count; i++) see(packets, batch.rows[i]!);
-    count += batch.count;
-    if (consumed === 0) break;
-    at += consumed;
-    batch.clear();
-    packets.reset();
+  try {
+    while (!capture.ended) {
+      packets.reset();
+      batch.clear();
+      capture.read(packets, batch, BATCH);
+      for (let i = 0; i < batch.count; i++) see(packets, batch.rows[i]!);
+      count += batch.count;
+    }
+  } finally {
+    capture.close();
   }
   return count;
 }

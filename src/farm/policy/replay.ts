@@ -1,7 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { type Prefix, prefixMask } from '../../packet/address.js';
 import { Batch } from '../../packet/batch.js';
-import { CAPTURE_CHUNK, CaptureReader } from '../../packet/capture.js';
+import { CaptureFile } from '../../packet/capture.js';
 import { checkHeaders } from '../../packet/check.js';
 import { BATCH } from '../../packet/columns.js';
 import { DISPOSITION } from '../../packet/flow.js';
@@ -54,7 +53,6 @@ const FLOWS = 1 << 18;
 /** Flows that left and are listed, and inside addresses that are clones. */
 const LISTED = 10_000;
 const PLAYERS = 1 << 20;
-const CHUNK = 64 * 1024;
 
 const tally = (): Tally => ({ flows: 0, packets: 0, bytes: 0 });
 
@@ -87,29 +85,17 @@ export class Replayer implements Replay {
   }
 
   play(file: string): void {
-    const fd = openSync(file, 'r');
+    const capture = new CaptureFile(file);
+    const batch = new Batch();
     try {
-      const reader = new CaptureReader();
-      const buffer = new Uint8Array(CAPTURE_CHUNK + CHUNK);
-      const batch = new Batch();
-      let [from, to, atEnd] = [0, 0, false];
-      for (;;) {
+      while (!capture.ended) {
         this.packets.reset();
         batch.clear();
-        from += reader.read(buffer.subarray(from, to), this.packets, batch, BATCH);
+        capture.read(this.packets, batch, BATCH);
         this.batch(batch);
-        if (reader.damage !== undefined) throw new Error(`${file}: at offset ${reader.position}: ${reader.damage}`);
-        if (reader.status !== 'more') continue;
-        if (atEnd) break;
-        buffer.copyWithin(0, from, to);
-        [from, to] = [0, to - from];
-        const count = readSync(fd, buffer, to, CHUNK, null);
-        atEnd = count === 0;
-        to += count;
       }
-      if (from < to) throw new Error(`${file}: at offset ${reader.position}: it ends inside of a record`);
     } finally {
-      closeSync(fd);
+      capture.close();
     }
   }
 

@@ -1,5 +1,4 @@
 import type { Batch } from '../packet/batch.js';
-import { PROTOCOL } from '../packet/protocol.js';
 import { Element } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
 import { count, positional } from '../pipeline/values.js';
@@ -38,13 +37,15 @@ const OPTION = { end: 0, nop: 1, mss: 2 } as const;
 export class ClampMSS extends Element<typeof spec> {
   static readonly spec = spec;
 
-  override push(batch: Batch): void {
-    const { proto, tcpFlags, fragment } = this.packets;
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rows[i]!;
-      if (proto[row] === PROTOCOL.tcp && tcpFlags[row]! & SYN && fragment[row] === 0) this.clamp(row);
+  override push(batch: Batch, _input: number, bytes: number): void {
+    const { tcpFlags, ipHeader, payload, fragment } = this.packets;
+    const { rows, count } = batch;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      // Only TCP has flags. What has no options announces nothing.
+      if (tcpFlags[row]! & SYN && payload[row]! > ipHeader[row]! + TCP_HEADER && fragment[row] === 0) this.clamp(row);
     }
-    this.out.out.addAll(batch);
+    this.out.out.moveAll(batch, bytes);
   }
 
   private clamp(row: number): void {

@@ -53,7 +53,7 @@ export class Batch {
 }
 
 /** Whether the first `count` results, if any, are the same. */
-export function alike(results: Uint8Array, count: number): boolean {
+export function alike(results: Uint8Array | Uint16Array, count: number): boolean {
   const first = results[0];
   for (let i = 1; i < count; i++) if (results[i] !== first) return false;
   return true;

@@ -8,12 +8,12 @@
 
 namespace potemkin {
 
-inline constexpr uint32_t kRows = 1024;
-inline constexpr uint32_t kBatch = 256;
+inline constexpr uint32_t kRows = 2048;
+inline constexpr uint32_t kBatch = 512;
 inline constexpr uint32_t kHeadroom = 64;
 inline constexpr uint32_t kSlot = 2112;
-inline constexpr uint32_t kSlotsAt = 70272;
-inline constexpr size_t kTableBytes = 2232960;
+inline constexpr uint32_t kSlotsAt = 138880;
+inline constexpr size_t kTableBytes = 4464256;
 inline constexpr uint32_t kMaxPacket = kSlot - kHeadroom;
 
 // A borrowed packet table. The caller has checked that base points to kTableBytes bytes, aligned to 8.
@@ -26,103 +26,103 @@ struct Packets {
   }
   // … and nanoseconds
   uint32_t* nsec() const {
-    return reinterpret_cast<uint32_t*>(base + 4160);
+    return reinterpret_cast<uint32_t*>(base + 8256);
   }
   // offset in the table of the first byte of the packet (its IPv4 header)
   uint32_t* start() const {
-    return reinterpret_cast<uint32_t*>(base + 8320);
+    return reinterpret_cast<uint32_t*>(base + 16512);
   }
   // bytes of the packet from start
   uint32_t* length() const {
-    return reinterpret_cast<uint32_t*>(base + 12480);
+    return reinterpret_cast<uint32_t*>(base + 24768);
   }
   // IPv4 source address
   uint32_t* src() const {
-    return reinterpret_cast<uint32_t*>(base + 16640);
+    return reinterpret_cast<uint32_t*>(base + 33024);
   }
   // IPv4 destination address
   uint32_t* dst() const {
-    return reinterpret_cast<uint32_t*>(base + 20800);
+    return reinterpret_cast<uint32_t*>(base + 41280);
   }
   // GRE key of the tunnel packet it came in (RFC 2890), 0 if none
   uint32_t* key() const {
-    return reinterpret_cast<uint32_t*>(base + 24960);
+    return reinterpret_cast<uint32_t*>(base + 49536);
   }
   // universe it belongs to, 0 while none
   uint32_t* universe() const {
-    return reinterpret_cast<uint32_t*>(base + 29120);
+    return reinterpret_cast<uint32_t*>(base + 57792);
   }
   // slot of its flow in the flow table plus 1, 0 while none
   uint32_t* flow() const {
-    return reinterpret_cast<uint32_t*>(base + 33280);
+    return reinterpret_cast<uint32_t*>(base + 66048);
   }
   // which decision of export policy holds for its flow, 0 while none
   uint32_t* decision() const {
-    return reinterpret_cast<uint32_t*>(base + 37440);
+    return reinterpret_cast<uint32_t*>(base + 74304);
   }
   // seconds since its flow was opened
   uint32_t* age() const {
-    return reinterpret_cast<uint32_t*>(base + 41600);
+    return reinterpret_cast<uint32_t*>(base + 82560);
   }
   // clone that sent it or took it, 0 while none
   uint32_t* clone() const {
-    return reinterpret_cast<uint32_t*>(base + 45760);
+    return reinterpret_cast<uint32_t*>(base + 90816);
   }
   // TCP or UDP source port; ICMP type * 256 + code
   uint16_t* sport() const {
-    return reinterpret_cast<uint16_t*>(base + 49920);
+    return reinterpret_cast<uint16_t*>(base + 99072);
   }
   // TCP or UDP destination port; ICMP echo identifier
   uint16_t* dport() const {
-    return reinterpret_cast<uint16_t*>(base + 52032);
+    return reinterpret_cast<uint16_t*>(base + 103232);
   }
   // bytes from start to what follows the transport header (the IPv4 header where there is none)
   uint16_t* payload() const {
-    return reinterpret_cast<uint16_t*>(base + 54144);
+    return reinterpret_cast<uint16_t*>(base + 107392);
   }
   // number of the image that plays dst plus 1, 0 while none
   uint16_t* image() const {
-    return reinterpret_cast<uint16_t*>(base + 56256);
+    return reinterpret_cast<uint16_t*>(base + 111552);
   }
   // what is to be replaced in what it carries: see REWRITE in src/packet/rewrite/column.ts; 0 if nothing is
   uint16_t* rewrite() const {
-    return reinterpret_cast<uint16_t*>(base + 58368);
+    return reinterpret_cast<uint16_t*>(base + 115712);
   }
   // IPv4 protocol number
   uint8_t* proto() const {
-    return reinterpret_cast<uint8_t*>(base + 60480);
+    return reinterpret_cast<uint8_t*>(base + 119872);
   }
   // TCP flags, 0 for others
   uint8_t* tcpFlags() const {
-    return reinterpret_cast<uint8_t*>(base + 61568);
+    return reinterpret_cast<uint8_t*>(base + 121984);
   }
   // bytes of the IPv4 header
   uint8_t* ipHeader() const {
-    return reinterpret_cast<uint8_t*>(base + 62656);
+    return reinterpret_cast<uint8_t*>(base + 124096);
   }
   // 0 whole, 1 first fragment, 2 a later one (its ports are 0)
   uint8_t* fragment() const {
-    return reinterpret_cast<uint8_t*>(base + 63744);
+    return reinterpret_cast<uint8_t*>(base + 126208);
   }
   // number of the tunnel it came in by plus 1, 0 if by none
   uint8_t* tunnel() const {
-    return reinterpret_cast<uint8_t*>(base + 64832);
+    return reinterpret_cast<uint8_t*>(base + 128320);
   }
   // what the flow table found: see FLOW in src/packet/flow.ts
   uint8_t* flowState() const {
-    return reinterpret_cast<uint8_t*>(base + 65920);
+    return reinterpret_cast<uint8_t*>(base + 130432);
   }
   // what export policy decided for its flow: see VERDICT in src/packet/verdict.ts
   uint8_t* verdict() const {
-    return reinterpret_cast<uint8_t*>(base + 67008);
+    return reinterpret_cast<uint8_t*>(base + 132544);
   }
   // why it is broken: see FAULTS in src/packet/faults.ts; 0 if it is sound
   uint8_t* fault() const {
-    return reinterpret_cast<uint8_t*>(base + 68096);
+    return reinterpret_cast<uint8_t*>(base + 134656);
   }
   // Click's paint annotation
   uint8_t* paint() const {
-    return reinterpret_cast<uint8_t*>(base + 69184);
+    return reinterpret_cast<uint8_t*>(base + 136768);
   }
 
   uint8_t* slot(uint32_t row) const { return base + kSlotsAt + size_t{row} * kSlot; }

@@ -19,7 +19,7 @@
 
 enum {
   kChunk = 64 * 1024,
-  kBatch = 256,
+  kBatch = 512,
   kSlot = 2112,
   kHeadroom = 64,
   kRecord = 16,

@@ -7,10 +7,10 @@
  */
 
 /** Rows of a table. One receive fills at most BATCH of them; the rest is for copies and replies made on the way. */
-export const ROWS = 1024;
+export const ROWS = 2048;
 
 /** The most packets that one source hands over in one turn. */
-export const BATCH = 256;
+export const BATCH = 512;
 
 /**
  * Bytes of a slot: 64 of headroom for the headers that encapsulation prepends, and 2 KiB for the packet.

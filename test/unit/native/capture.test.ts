@@ -4,7 +4,7 @@ import { native } from '../../../src/native/addon.js';
 import { CAPTURE_CHUNK } from '../../../src/native/capture.js';
 import { Batch } from '../../../src/packet/batch.js';
 import { CaptureReader, captureHeader, RECORD_HEADER } from '../../../src/packet/capture.js';
-import { MAX_PACKET } from '../../../src/packet/columns.js';
+import { MAX_PACKET, ROWS } from '../../../src/packet/columns.js';
 import { FAULT_NAMES, type FaultName } from '../../../src/packet/faults.js';
 import { Packets } from '../../../src/packet/packets.js';
 import { ipv4, tableOf, tcp, udp } from './build.js';
@@ -18,7 +18,7 @@ interface Read {
 }
 
 /** Reads a whole file, as chunks of so many bytes arrive, at most so many packets at once. */
-function readAll(file: Uint8Array, step = file.length, most = 1024) {
+function readAll(file: Uint8Array, step = file.length, most = ROWS) {
   const reader = new CaptureReader();
   const read: Read[] = [];
   let from = 0;
@@ -333,10 +333,10 @@ t.test('rows stop at the end of the table', async (t) => {
   const reader = new CaptureReader();
   const packets = new Packets();
   const batch = new Batch();
-  packets.used = 1022;
+  packets.used = ROWS - 2;
   const file = pcap([{ frame: udp() }, { frame: udp() }, { frame: udp() }]);
   const consumed = reader.read(file, packets, batch);
-  t.strictSame([reader.status, batch.count, packets.used], ['full', 2, 1024]);
+  t.strictSame([reader.status, batch.count, packets.used], ['full', 2, ROWS]);
   packets.reset();
   t.equal(consumed + reader.read(file.subarray(consumed), packets, batch), file.length);
 });
@@ -393,8 +393,8 @@ t.test('arguments', async (t) => {
   const state = new Uint8Array(native.captureBytes);
   const chunk = pcap([]);
   t.throws(() => native.captureRead(state.subarray(8), chunk, packets.bytes, 0, 1), TypeError);
-  t.throws(() => native.captureRead(state, chunk, packets.bytes, 1025, 0), RangeError);
-  t.throws(() => native.captureRead(state, chunk, packets.bytes, 1000, 25), RangeError);
+  t.throws(() => native.captureRead(state, chunk, packets.bytes, ROWS + 1, 0), RangeError);
+  t.throws(() => native.captureRead(state, chunk, packets.bytes, ROWS - 24, 25), RangeError);
   t.throws(
     () => native.captureRead(packets.bytes.subarray(0, native.captureBytes), chunk, packets.bytes, 0, 1),
     TypeError,

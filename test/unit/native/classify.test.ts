@@ -1,5 +1,6 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
+import { ROWS } from '../../../src/packet/columns.js';
 import { Packets } from '../../../src/packet/packets.js';
 
 /** Steps of nine words: read, op, offset, width, shift, mask, value, yes, no. */
@@ -64,10 +65,10 @@ t.test('arguments of the wrong shape are refused', async (t) => {
   const call = (program: Int32Array, results: Uint16Array) => () =>
     native.classify(packets.bytes, rows, 1, program, 0, results);
   t.throws(call(new Int32Array(8), new Uint16Array(1)), /steps of 9 words/);
-  const many = new Uint16Array(1025);
+  const many = new Uint16Array(ROWS + 1);
   t.throws(
-    () => native.classify(packets.bytes, many, 1025, new Int32Array(9), 0, new Uint16Array(1025)),
-    /count must be an integer from 0 to 1024/,
+    () => native.classify(packets.bytes, many, ROWS + 1, new Int32Array(9), 0, new Uint16Array(ROWS + 1)),
+    new RegExp(`count must be an integer from 0 to ${ROWS}`),
   );
   t.throws(call(new Int32Array(9), new Uint16Array(0)), /fewer than count/);
   t.throws(call(new Int32Array(9), rows), /results must lie in memory of its own/);

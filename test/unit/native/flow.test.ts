@@ -1,5 +1,6 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
+import { ROWS } from '../../../src/packet/columns.js';
 import { FIRST_DATA, FLOW } from '../../../src/packet/flow.js';
 import { Flows } from '../../../src/packet/flows.js';
 import { Table } from '../../../src/packet/table.js';
@@ -529,7 +530,7 @@ t.test('arguments are checked', async (t) => {
   const { flows, packets } = rig;
   const rows = new Uint16Array(2);
   t.throws(() => flows.outside(packets, rows, 3, 0), RangeError);
-  t.throws(() => flows.inside(packets, Uint16Array.of(2000), 1, 0), RangeError);
+  t.throws(() => flows.inside(packets, Uint16Array.of(ROWS), 1, 0), RangeError);
   t.throws(() => flows.outside(packets, rows, 1, -1), RangeError);
   t.throws(() => flows.settle({ bytes: new Uint8Array(10) } as typeof packets, rows, 1), TypeError);
   t.throws(() => new Flows({ capacity: 0 }), TypeError);

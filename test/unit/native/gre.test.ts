@@ -1,5 +1,6 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
+import { ROWS } from '../../../src/packet/columns.js';
 import type { FaultName } from '../../../src/packet/faults.js';
 import { makeTunnel, restartTunnel, type TunnelOptions } from '../../../src/packet/tunnel.js';
 import { checksum, faultOf, gre, ipv4, LOCAL, REMOTE, tableOf, tcp, u16, u32, udp } from './build.js';
@@ -214,7 +215,7 @@ t.test('a batch is judged row by row', async (t) => {
 t.test('arguments', async (t) => {
   const { packets, batch } = tableOf(gre(inner));
   t.throws(() => native.greDecapsulate(packets.bytes, batch.rows, 1, new Uint32Array(7)), TypeError);
-  t.throws(() => native.greDecapsulate(packets.bytes, batch.rows, 2000, tunnelOf()), RangeError);
+  t.throws(() => native.greDecapsulate(packets.bytes, batch.rows, ROWS + 1, tunnelOf()), RangeError);
   t.throws(() => makeTunnel({ local: -1, remote: 0 }), RangeError);
   t.throws(() => makeTunnel({ local: 0, remote: 0, key: 2 ** 32 }), RangeError);
   t.throws(() => makeTunnel({ local: 0, remote: 0, number: 255 }), RangeError);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
 import { CHECK } from '../../../src/native/ip.js';
+import { ROWS } from '../../../src/packet/columns.js';
 import type { FaultName } from '../../../src/packet/faults.js';
 import {
   checksum,
@@ -295,6 +296,6 @@ t.test('arguments', async (t) => {
   const { packets, batch } = tableOf(udp());
   t.throws(() => native.ipCheck(packets.bytes.subarray(1), batch.rows, 1, 0), TypeError);
   t.throws(() => native.ipCheck(packets.bytes, batch.rows, 1, 2), RangeError);
-  t.throws(() => native.ipCheck(packets.bytes, batch.rows, 1025, 0), RangeError);
-  t.throws(() => native.ipCheck(packets.bytes, Uint16Array.of(1024), 1, 0), RangeError);
+  t.throws(() => native.ipCheck(packets.bytes, batch.rows, ROWS + 1, 0), RangeError);
+  t.throws(() => native.ipCheck(packets.bytes, Uint16Array.of(ROWS), 1, 0), RangeError);
 });

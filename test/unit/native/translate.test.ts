@@ -1,6 +1,7 @@
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
 import { CHECK } from '../../../src/native/ip.js';
+import { ROWS } from '../../../src/packet/columns.js';
 import { DST, faultOf, icmp, icmpBody, ipv4, SRC, tableOf, tcp, tcpBody, u16, udp, udpBody } from './build.js';
 
 const OUTER = DST;
@@ -150,7 +151,7 @@ t.test('arguments', async (t) => {
   t.throws(() => native.ipTranslate(packets.bytes, batch.rows, 1, one, none), RangeError);
   t.throws(() => native.ipTranslate(packets.bytes, batch.rows, 1, one, [1] as never), TypeError);
   t.throws(() => native.ipTranslate(packets.bytes.subarray(1), batch.rows, 1, one, one), TypeError);
-  t.throws(() => native.ipTranslate(packets.bytes, Uint16Array.of(1024), 1, one, one), RangeError);
+  t.throws(() => native.ipTranslate(packets.bytes, Uint16Array.of(ROWS), 1, one, one), RangeError);
   packets.start[0] = 0;
   t.equal(native.ipTranslate(packets.bytes, batch.rows, 1, one, one), 1, 'a row that leaves its slot is empty');
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { native } from '../../../src/native/addon.js';
 import { Batch } from '../../../src/packet/batch.js';
-import { COLUMNS, type ColumnName, HEADROOM, SLOT } from '../../../src/packet/columns.js';
+import { COLUMNS, type ColumnName, HEADROOM, ROWS, SLOT } from '../../../src/packet/columns.js';
 import { HeldPackets } from '../../../src/packet/held.js';
 import { Packets } from '../../../src/packet/packets.js';
 
@@ -132,7 +132,7 @@ t.test('native code believes nothing about the rings', async (t) => {
   t.throws(() => push(3, 0, 0, 0, 0), RangeError, 'more rows than are listed');
   t.throws(() => pop(2, 1, 80), TypeError, 'fewer are held');
   t.throws(() => pop(2, 2, 79), TypeError, 'fewer bytes are held');
-  t.throws(() => native.heldPop(packets.bytes, 1023, 2, words, data, 0, 2, 0, 80), RangeError, 'rows outside');
+  t.throws(() => native.heldPop(packets.bytes, ROWS - 1, 2, words, data, 0, 2, 0, 80), RangeError, 'rows outside');
   const own = new Uint16Array(words.buffer, 0, 2);
   t.throws(() => native.heldPush(packets.bytes, own, 2, words, data, 0, 0, 0, 0), TypeError, 'a list in the ring');
   t.equal(pop(2, 2, 80), 80);

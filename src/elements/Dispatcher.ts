@@ -39,22 +39,32 @@ export class Dispatcher extends Element<typeof spec> {
     this.columns = Uint16Array.from(this.config.map.images, (name) => images.number(name) + 1);
   }
 
-  override push(batch: Batch): void {
+  override push(batch: Batch, _input: number, bytes: number): void {
     const { columns } = this;
     const { dst, image } = this.packets;
     const { map } = this.config;
     const { out } = this.out;
     const { rows, count } = batch;
+    let unmapped = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       // Signed, since a greater number could become an object.
       const number = map.find(dst[row]! | 0);
-      if (number < 0) {
-        this.drops.unmapped.add(row);
-        continue;
-      }
-      image[row] = columns[number]!;
-      out.add(row);
+      image[row] = number < 0 ? 0 : columns[number]!;
+      unmapped -= number >> 31;
+    }
+    if (unmapped === 0) out.moveAll(batch, bytes);
+    else this.sort(batch);
+  }
+
+  /** Passes on those that have an image. */
+  private sort({ rows, count }: Batch): void {
+    const { image } = this.packets;
+    const { out } = this.out;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (image[row] === 0) this.drops.unmapped.add(row);
+      else out.add(row);
     }
   }
 

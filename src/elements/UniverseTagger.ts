@@ -63,9 +63,10 @@ export class UniverseTagger extends Element<typeof spec> {
   private readonly table: Table;
   /** Universes begun here, each with its place in the table; -1 if it has none. */
   private readonly slots = new Map<Universe, number>();
-  /** Keys of this turn, and the universe that each was promised. They get an entry if a clone is made. */
+  /** Three words for each row of a batch: the table's `keys`, signed, since a greater number could become an object. */
+  private readonly keys: Int32Array;
+  /** Keys of this turn, and the universe that each was promised, 0 if none. They get an entry if a clone is made. */
   private readonly fresh: TurnKeys;
-  private readonly promised: Uint32Array;
   private promises = 0;
   /** Whether a flow of this turn has joined a universe that is not that of its key. */
   private joined = false;
@@ -85,8 +86,8 @@ export class UniverseTagger extends Element<typeof spec> {
     this.universes = this.services.shared(Universes);
     const seed = seedBytes(this.services.seed, this.name);
     this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed });
+    this.keys = new Int32Array(this.table.keys.buffer, this.table.keys.byteOffset, this.table.keys.length);
     this.fresh = new TurnKeys(seed.subarray(8));
-    this.promised = new Uint32Array(this.fresh.words.length / 3);
     const key = new DataView(seed.buffer, seed.byteOffset);
     this.hash = new HalfSipHash(key.getUint32(0, true), key.getUint32(4, true));
     this.sharers = shared * 2 ** 32;
@@ -96,42 +97,56 @@ export class UniverseTagger extends Element<typeof spec> {
     this.universes.onClose((universe) => this.forget(universe));
   }
 
-  override push(batch: Batch): void {
-    const { table } = this;
+  override push(batch: Batch, _input: number, bytes: number): void {
+    const { table, fresh } = this;
     const { slots, values, stride } = table;
+    const { numbers } = fresh;
     const { universe } = this.packets;
     const { out } = this.out;
     const { rows, count } = batch;
-    const some = table.size > 0;
-    if (some) this.lookup(batch);
+    this.writeKeys(batch);
+    if (table.size > 0) table.lookup(count);
+    else slots.fill(-1, 0, count);
+    const first = fresh.count;
+    fresh.number(rows, count, this.keys, slots);
+    // No packet can join what another one began, so that all new keys are promised a universe, in their order.
+    if (this.isPlain) this.promise(first, fresh.count, 'closed');
+    let refused = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      const slot = some ? slots[i]! : -1;
-      const id = slot < 0 ? this.find(row) : values[slot * stride]!;
-      if (id === 0) {
-        this.drops.full.add(row);
-        continue;
-      }
+      const slot = slots[i]!;
+      const id = slot < 0 ? this.find(row, numbers[i]!) : values[slot * stride]!;
       universe[row] = id;
-      out.add(row);
+      if (id === 0) refused++;
+    }
+    if (refused === 0) out.moveAll(batch, bytes);
+    else this.sort(batch);
+  }
+
+  /** Passes on those that have a universe. */
+  private sort({ rows, count }: Batch): void {
+    const { universe } = this.packets;
+    const { out } = this.out;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (universe[row] === 0) this.drops.full.add(row);
+      else out.add(row);
     }
   }
 
-  /** Finds the entries of those whose universe exists. */
-  private lookup({ rows, count }: Batch): void {
-    const { keys } = this.table;
+  private writeKeys({ rows, count }: Batch): void {
+    const { keys, bySource } = this;
+    const { src, dst } = this.packets;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const third = this.third(row);
-      keys[3 * i] = this.first(row, third);
-      keys[3 * i + 1] = this.second(row, third);
+      keys[3 * i] = third === SHARED ? 0 : src[row]!;
+      keys[3 * i + 1] = third === SHARED || bySource ? 0 : dst[row]!;
       keys[3 * i + 2] = third;
     }
-    this.table.lookup(count);
   }
 
-  // The words of a packet's key. Signed, since a greater number could become an object.
-
+  /** The third word of a packet's key. */
   private third(row: number): number {
     const { packets, sharers, byFlow } = this;
     if (sharers > 0 && this.hash.word(packets.src[row]!) < sharers) return SHARED;
@@ -139,44 +154,40 @@ export class UniverseTagger extends Element<typeof spec> {
     return byFlow ? packets.flow[row]! | 0 : 0;
   }
 
-  private first(row: number, third: number): number {
-    return third === SHARED ? 0 : this.packets.src[row]! | 0;
+  /** Whether each key has a closed universe of its own now. */
+  private get isPlain(): boolean {
+    return this.closed && this.sharers === 0 && !this.joined && !this.universes.meets;
   }
 
-  private second(row: number, third: number): number {
-    return third === SHARED || this.bySource ? 0 : this.packets.dst[row]! | 0;
-  }
-
-  /** The universe that a packet joins, or may begin, since its key has none. 0 if there is no room. */
-  private find(row: number): number {
-    const { fresh, promised } = this;
+  /**
+   * The universe that a packet joins, or may begin, since the table does not have its key. 0 if there is no room.
+   * @param number its key's of this turn, -1 if there was no room for it
+   */
+  private find(row: number, number: number): number {
+    const { fresh } = this;
     if (this.joined) {
       const joined = fresh.find(this.packets.flow[row]! | 0, 0, JOINED);
-      if (joined >= 0) return promised[joined]!;
+      if (joined >= 0) return fresh.values[joined]!;
     }
-    const c = this.third(row);
-    const a = this.first(row, c);
-    const b = this.second(row, c);
-    const place = fresh.place(a, b, c);
-    const known = fresh.numberAt(place);
-    return known >= 0 ? promised[known]! : this.join(row, place, a, b, c);
+    if (number < 0) return 0;
+    const known = fresh.values[number]!;
+    return known !== 0 ? known : this.join(row, number);
   }
 
-  /** @param place where its key would be among those of this turn */
-  private join(row: number, place: number, a: number, b: number, c: number): number {
-    const { packets, universes, fresh, promised } = this;
-    if (c === SHARED) return this.promise(row, 'shared', place, a, b, c);
+  private join(row: number, number: number): number {
+    const { packets, universes, fresh } = this;
+    if (fresh.words[3 * number + 2] === SHARED) return this.begin(row, number, 'shared');
     if (universes.meets) {
       const open = universes.openTo(packets.dst[row]!);
       if (open) return this.follow(row, open.id);
     }
-    if (this.closed || !this.config.open.has(packets.dst[row]!)) return this.promise(row, 'closed', place, a, b, c);
+    if (this.closed || !this.config.open.has(packets.dst[row]!)) return this.begin(row, number, 'closed');
     // Whoever comes in the same turn joins what the first of them begins.
     const target = packets.dst[row]! | 0;
     const first = fresh.find(0, target, OPEN);
-    if (first >= 0) return this.follow(row, promised[first]!);
-    const id = this.promise(row, 'open', place, a, b, c);
-    if (id !== 0) this.note(id, fresh.place(0, target, OPEN), 0, target, OPEN);
+    if (first >= 0) return this.follow(row, fresh.values[first]!);
+    const id = this.begin(row, number, 'open');
+    if (id !== 0) this.note(id, 0, target, OPEN);
     return id;
   }
 
@@ -188,24 +199,30 @@ export class UniverseTagger extends Element<typeof spec> {
     const flow = this.packets.flow[row]! | 0;
     if (this.bySource && flow !== 0) {
       this.joined = true;
-      this.note(id, this.fresh.place(flow, 0, JOINED), flow, 0, JOINED);
+      this.note(id, flow, 0, JOINED);
     }
     return id;
   }
 
-  private promise(row: number, kind: UniverseKind, place: number, a: number, b: number, c: number): number {
-    const { packets, universes, config } = this;
-    if (this.slots.size + this.promises >= config.universes) return 0;
-    const id = universes.promise(packets.src[row]! | 0, packets.dst[row]! | 0, kind);
-    if (id === 0) return 0;
-    this.promises++;
-    this.note(id, place, a, b, c);
-    return id;
+  private note(id: number, a: number, b: number, c: number): void {
+    const number = this.fresh.add(a, b, c);
+    if (number >= 0) this.fresh.values[number] = id;
   }
 
-  private note(id: number, place: number, a: number, b: number, c: number): void {
-    const number = this.fresh.addAt(place, a, b, c);
-    if (number >= 0) this.promised[number] = id;
+  /** The universe that a packet's key is promised. 0 if there is no room. */
+  private begin(row: number, number: number, kind: UniverseKind): number {
+    const { rows, values } = this.fresh;
+    rows[number] = row;
+    this.promise(number, number + 1, kind);
+    return values[number]!;
+  }
+
+  /** Promises a universe to each key of a range, as long as there is room. */
+  private promise(from: number, to: number, kind: UniverseKind): void {
+    const { rows, values } = this.fresh;
+    const room = this.config.universes - this.slots.size - this.promises;
+    const end = this.universes.promise(rows, values, from, Math.min(to, from + Math.max(0, room)), kind);
+    this.promises += end - from;
   }
 
   private forget(universe: Universe): void {
@@ -216,14 +233,14 @@ export class UniverseTagger extends Element<typeof spec> {
   }
 
   override settle(): void {
-    const { table, fresh, promised, universes, config } = this;
+    const { table, fresh, universes, config } = this;
     const { keys, values, stride } = table;
     // In most turns no promise is kept.
     const count = universes.begun !== this.begun ? fresh.count : 0;
     this.begun = universes.begun;
     for (let i = 0; i < count; i++) {
       const kind = fresh.words[3 * i + 2]!;
-      const universe = kind === OPEN || kind === JOINED ? undefined : universes.get(promised[i]!);
+      const universe = kind === OPEN || kind === JOINED ? undefined : universes.get(fresh.values[i]!);
       if (!universe) continue;
       let slot = -1;
       // The number of a flow means something else in later turns.

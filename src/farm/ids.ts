@@ -4,6 +4,12 @@ const PARTS = 1 << 12;
 /** Seconds. A packet, a row of a table or a file that names something may outlive it, but not by so long. */
 const REST = 3600;
 
+/** The numbers that something has, such as a Map's keys. Each of them was given. */
+export interface Used {
+  has(id: number): boolean;
+  keys(): Iterable<number>;
+}
+
 /**
  * Numbers of 32 bits that rise, and begin anew when all were given. One that something has, or that was given or had been
  * in use within the last hour, is not given again: who still names what is gone finds nothing, and never something else.
@@ -20,6 +26,8 @@ export class Ids {
   /** The part that the last one is of, and the number behind it; 0 while none is. */
   private part = 0;
   private end = 0;
+  /** Behind the last one nothing of the part below this is used. 0 if nobody has looked since the part was entered. */
+  private free = 0;
 
   /** @param space numbers from 1 to below this are given */
   constructor(clock: { readonly now: number }, space = 2 ** 32) {
@@ -35,12 +43,12 @@ export class Ids {
   }
 
   /** A number that nothing has and nothing refers to. 0 if there is none. */
-  next(isUsed: (id: number) => boolean): number {
+  next(used: Pick<Used, 'has'>): number {
     const { size, space, touched } = this;
     const { now } = this.clock;
     // Most numbers are of the part that the one before them is of.
     const following = this.last + 1;
-    if (following < this.end && !isUsed(following)) {
+    if (following < this.end && !used.has(following)) {
       this.last = following;
       touched[this.part] = now;
       return following;
@@ -52,19 +60,50 @@ export class Ids {
       const enters = this.last === 0 || id === 1 || id % size === 0;
       if (enters && now - touched[part]! < this.rest) {
         this.last = Math.min((part + 1) * size, space) - 1;
-        this.end = 0;
+        this.end = this.free = 0;
         skipped++;
         continue;
       }
       this.last = id;
       this.part = part;
       this.end = Math.min((part + 1) * size, space);
-      if (enters) skipped++;
-      if (isUsed(id)) continue;
+      if (enters) {
+        skipped++;
+        this.free = 0;
+      }
+      if (used.has(id)) continue;
       touched[part] = now;
       return id;
     }
     return 0;
+  }
+
+  /**
+   * Gives several numbers: those that next() would give one after the other. Only what was given becomes used, and it comes
+   * before the rest of its part. So one look at a part says up to where nothing has to be asked for.
+   *
+   * @param ids gets them in the places from `from` to below `to`
+   * @returns the place behind the last one: below `to` if there are no more
+   */
+  fill(ids: Uint32Array, from: number, to: number, used: Used): number {
+    let at = from;
+    while (at < to) {
+      const id = this.next(used);
+      if (id === 0) break;
+      ids[at++] = id;
+      if (this.free === 0) this.free = this.firstUsed(used);
+      const end = Math.min(this.free, id + 1 + to - at);
+      for (let following = id + 1; following < end; following++) ids[at++] = following;
+      if (end > id) this.last = end - 1;
+    }
+    return at;
+  }
+
+  /** The first number behind the last one that something has, or the end of the part. */
+  private firstUsed(used: Used): number {
+    let first = this.end;
+    for (const id of used.keys()) if (id > this.last && id < first) first = id;
+    return first;
   }
 
   /** What had a number is gone. */

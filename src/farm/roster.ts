@@ -9,7 +9,6 @@ import type { CloneRecord } from './universes.js';
 export class Roster {
   private readonly ids: Ids;
   private readonly clones = new Map<number, CloneRecord>();
-  private readonly isTaken = (id: number): boolean => this.clones.has(id);
 
   constructor({ clock }: Services) {
     this.ids = new Ids(clock);
@@ -21,7 +20,7 @@ export class Roster {
 
   /** A number for a new clone. 0 if there is none. */
   next(): number {
-    return this.ids.next(this.isTaken);
+    return this.ids.next(this.clones);
   }
 
   add(clone: CloneRecord): void {

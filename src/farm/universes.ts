@@ -99,7 +99,6 @@ export class Universes {
   private readonly services: Services;
   private readonly open = new Map<number, Universe>();
   private readonly listeners: ((universe: Universe) => void)[] = [];
-  private readonly isOpen = (id: number): boolean => this.open.has(id);
   /** Numbers promised in this turn, and for what. Columns, since most of them are never asked for. */
   private readonly promised = new Uint32Array(ROWS);
   private readonly sources = new Uint32Array(ROWS);
@@ -129,19 +128,28 @@ export class Universes {
   }
 
   /**
-   * Gives a root packet the number of the universe that it may begin within this turn. 0 if there is none to give.
-   * Addresses may be signed: a greater number could become an object.
+   * Gives root packets the numbers of the universes that they may begin within this turn.
+   *
+   * @param rows those of the packets, in the places from `from` to below `to`
+   * @param ids gets the numbers, in the same places
+   * @returns the place behind the last packet that has got one: below `to` if there are no more to give
    */
-  promise(source: number, target: number, kind: UniverseKind = 'closed'): number {
-    if (this.promises === ROWS) return 0;
-    const id = this.ids.next(this.isOpen);
-    if (id === 0) return 0;
-    const at = this.promises++;
-    this.promised[at] = id;
-    this.sources[at] = source;
-    this.targets[at] = target;
-    this.kinds[at] = kind;
-    return id;
+  promise(rows: Uint16Array, ids: Uint32Array, from: number, to: number, kind: UniverseKind): number {
+    const { promised, sources, targets, kinds } = this;
+    // Copied, since what follows in the graph may rewrite them before a clone is made.
+    const { src, dst } = this.services.packets;
+    const first = this.promises;
+    const end = this.ids.fill(promised, first, Math.min(first + to - from, ROWS), this.open);
+    const shift = from - first;
+    for (let at = first; at < end; at++) {
+      const row = rows[at + shift]!;
+      sources[at] = src[row]!;
+      targets[at] = dst[row]!;
+      kinds[at] = kind;
+      ids[at + shift] = promised[at]!;
+    }
+    this.promises = end;
+    return end + shift;
   }
 
   /** The universe of a number, which comes into being if it was promised in this turn. */
@@ -155,7 +163,7 @@ export class Universes {
 
   /** Begins a universe at once. @throws if no number is left */
   create(source: number, target: number, kind: UniverseKind = 'closed'): Universe {
-    const id = this.ids.next(this.isOpen);
+    const id = this.ids.next(this.open);
     if (id === 0) throw new Error('no number is left for another universe');
     return this.begin(id, source, target, kind);
   }

@@ -14,6 +14,12 @@ const TURNS = 2 ** 31 / KEYS;
 export class TurnKeys {
   /** Word i of the key of number n is words[3 * n + i]. */
   readonly words = new Int32Array(3 * KEYS);
+  /** What each key stands for, by its number: for whoever uses the keys. Zero where it is new. */
+  readonly values = new Uint32Array(KEYS);
+  /** The row that had each key first, by its number, if number() has seen it. */
+  readonly rows = new Uint16Array(KEYS);
+  /** Result i of number(): the number of key i, -1 if there was no room for it. */
+  readonly numbers = new Int32Array(ROWS);
   count = 0;
   private readonly seed: number;
   /** Keys by place: turn * KEYS + number. What is of other turns is as good as free. */
@@ -30,13 +36,50 @@ export class TurnKeys {
     return this.numberAt(this.place(a, b, c));
   }
 
-  /** Gives a key that has no number the next one; -1 if there is no room. */
+  /** The number of a key, which is the next one if it had none; -1 if there is no room. */
   add(a: number, b: number, c: number): number {
-    return this.addAt(this.place(a, b, c), a, b, c);
+    const place = this.place(a, b, c);
+    const known = this.numberAt(place);
+    if (known >= 0) return known;
+    if (this.count === KEYS) return -1;
+    const number = this.count++;
+    const { words } = this;
+    this.places[place] = this.turn * KEYS + number;
+    words[3 * number] = a;
+    words[3 * number + 1] = b;
+    words[3 * number + 2] = c;
+    this.values[number] = 0;
+    return number;
+  }
+
+  /**
+   * Finds or adds the keys of a batch, and writes their numbers.
+   *
+   * @param rows those of the batch, of which the first n count
+   * @param keys three words for each row
+   * @param slots for each row -1, or another number if its key is not wanted
+   */
+  number(rows: Uint16Array, n: number, keys: Int32Array, slots: Int32Array): void {
+    const { numbers } = this;
+    for (let i = 0; i < n; i++) {
+      if (slots[i]! >= 0) continue;
+      const before = this.count;
+      const number = this.add(keys[3 * i]!, keys[3 * i + 1]!, keys[3 * i + 2]!);
+      numbers[i] = number;
+      if (number === before) this.rows[number] = rows[i]!;
+    }
+  }
+
+  /** Begins another turn. */
+  clear(): void {
+    this.count = 0;
+    if (++this.turn < TURNS) return;
+    this.places.fill(0);
+    this.turn = 1;
   }
 
   /** Where a key is, or would be until another one is added. */
-  place(a: number, b: number, c: number): number {
+  private place(a: number, b: number, c: number): number {
     const { words, places } = this;
     const turn = this.turn * KEYS;
     let hash = Math.imul(a ^ this.seed, 0x85ebca6b);
@@ -51,28 +94,9 @@ export class TurnKeys {
   }
 
   /** The number of the key at a place; -1 if there is none. */
-  numberAt(place: number): number {
+  private numberAt(place: number): number {
     const held = this.places[place]!;
     const turn = this.turn * KEYS;
     return (held & ~NUMBER) === turn ? held & NUMBER : -1;
-  }
-
-  /** Adds a key at its place. */
-  addAt(place: number, a: number, b: number, c: number): number {
-    if (this.count === KEYS) return -1;
-    const number = this.count++;
-    this.places[place] = this.turn * KEYS + number;
-    this.words[3 * number] = a;
-    this.words[3 * number + 1] = b;
-    this.words[3 * number + 2] = c;
-    return number;
-  }
-
-  /** Begins another turn. */
-  clear(): void {
-    this.count = 0;
-    if (++this.turn < TURNS) return;
-    this.places.fill(0);
-    this.turn = 1;
   }
 }

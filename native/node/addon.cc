@@ -20,6 +20,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   potemkin::InitScans(env, exports);
   potemkin::InitTable(env, exports);
   potemkin::InitTally(env, exports);
+  potemkin::InitUniverseKeys(env, exports);
   potemkin::InitWires(env, exports);
   return exports;
 }

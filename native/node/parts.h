@@ -18,6 +18,7 @@ void InitProcessMemory(Napi::Env env, Napi::Object exports);
 void InitScans(Napi::Env env, Napi::Object exports);
 void InitTable(Napi::Env env, Napi::Object exports);
 void InitTally(Napi::Env env, Napi::Object exports);
+void InitUniverseKeys(Napi::Env env, Napi::Object exports);
 void InitWires(Napi::Env env, Napi::Object exports);
 
 }  // namespace potemkin

@@ -2,6 +2,7 @@ import { AddressMap } from '../farm/addressmap.js';
 import { Images } from '../farm/images.js';
 import { formatAddress, parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
+import { ROWS } from '../packet/columns.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import type { Spec } from '../pipeline/spec.js';
 import { fileValue } from '../pipeline/values.js';
@@ -31,6 +32,8 @@ export class Dispatcher extends Element<typeof spec> {
   static readonly spec = spec;
   /** What the column `image` is to hold, by the map's number of an image. */
   private readonly columns: Uint16Array;
+  /** For each row of a batch the map's number of an image, -1 if it has none. */
+  private readonly numbers = new Int32Array(ROWS);
   private asked = '';
 
   constructor(setup: Setup<typeof spec>) {
@@ -40,16 +43,16 @@ export class Dispatcher extends Element<typeof spec> {
   }
 
   override push(batch: Batch, _input: number, bytes: number): void {
-    const { columns } = this;
+    const { columns, numbers } = this;
     const { dst, image } = this.packets;
     const { map } = this.config;
     const { out } = this.out;
     const { rows, count } = batch;
+    map.findAll(dst, rows, count, numbers);
     let unmapped = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      // Signed, since a greater number could become an object.
-      const number = map.find(dst[row]! | 0);
+      const number = numbers[i]!;
       image[row] = number < 0 ? 0 : columns[number]!;
       unmapped -= number >> 31;
     }

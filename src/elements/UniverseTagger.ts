@@ -4,6 +4,7 @@ import type { Batch } from '../packet/batch.js';
 import { HalfSipHash } from '../packet/half-siphash.js';
 import { Table } from '../packet/table.js';
 import { TurnKeys } from '../packet/turn-keys.js';
+import { KEY_BY, NONE, SHARED, UniverseKeys } from '../packet/universe-keys.js';
 import { Element, type Setup } from '../pipeline/element.js';
 import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
@@ -37,8 +38,8 @@ const spec = {
       : undefined,
 } as const satisfies Spec;
 
-/** The third words of keys, which no flow's number is. What all of a kind share has no address in its key. */
-const [JOINED, OPEN, SHARED] = [-3, -2, -1];
+/** The third words of keys that packets of this turn have met by: the flow that has joined a universe, and the open target. */
+const [JOINED, OPEN] = [0, 1];
 
 /**
  * A universe is a copy of the address space, which holds all that one root packet caused. Two sources that contact the same
@@ -63,10 +64,10 @@ export class UniverseTagger extends Element<typeof spec> {
   private readonly table: Table;
   /** Universes begun here, each with its place in the table; -1 if it has none. */
   private readonly slots = new Map<Universe, number>();
-  /** Three words for each row of a batch: the table's `keys`, signed, since a greater number could become an object. */
-  private readonly keys: Int32Array;
   /** Keys of this turn, and the universe that each was promised, 0 if none. They get an entry if a clone is made. */
-  private readonly fresh: TurnKeys;
+  private readonly fresh: UniverseKeys;
+  /** How else packets of this turn have met, and in which universe. */
+  private readonly met: TurnKeys;
   private promises = 0;
   /** Whether a flow of this turn has joined a universe that is not that of its key. */
   private joined = false;
@@ -76,7 +77,6 @@ export class UniverseTagger extends Element<typeof spec> {
   /** Sources whose hash is less share a universe. */
   private readonly sharers: number;
   private readonly bySource: boolean;
-  private readonly byFlow: boolean;
   /** Whether no target's universes are open. */
   private readonly closed: boolean;
 
@@ -85,37 +85,35 @@ export class UniverseTagger extends Element<typeof spec> {
     const { universes: capacity, shared, key: by, open } = this.config;
     this.universes = this.services.shared(Universes);
     const seed = seedBytes(this.services.seed, this.name);
-    this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed });
-    this.keys = new Int32Array(this.table.keys.buffer, this.table.keys.byteOffset, this.table.keys.length);
-    this.fresh = new TurnKeys(seed.subarray(8));
+    this.table = new Table({ keyWords: 3, valueWords: 1, capacity, seed, batch: 1 });
+    this.fresh = new UniverseKeys(KEY_BY[by]);
+    this.met = new TurnKeys(seed.subarray(8));
     const key = new DataView(seed.buffer, seed.byteOffset);
     this.hash = new HalfSipHash(key.getUint32(0, true), key.getUint32(4, true));
     this.sharers = shared * 2 ** 32;
     this.bySource = by === 'source';
-    this.byFlow = by === 'packet';
     this.closed = open.isEmpty;
     this.universes.onClose((universe) => this.forget(universe));
   }
 
   override push(batch: Batch, _input: number, bytes: number): void {
-    const { table, fresh } = this;
-    const { slots, values, stride } = table;
-    const { numbers } = fresh;
+    const { fresh } = this;
+    const { numbers, ids } = fresh;
     const { universe } = this.packets;
     const { out } = this.out;
     const { rows, count } = batch;
-    this.writeKeys(batch);
-    if (table.size > 0) table.lookup(count);
-    else slots.fill(-1, 0, count);
+    if (this.sharers > 0) this.findSharers(batch);
     const first = fresh.count;
-    fresh.number(rows, count, this.keys, slots);
-    // No packet can join what another one began, so that all new keys are promised a universe, in their order.
-    if (this.isPlain) this.promise(first, fresh.count, 'closed');
+    fresh.read(this.packets, batch, this.table);
+    const plain = this.isPlain;
+    // As join() would promise them one after the other.
+    if (plain) this.promise(first, fresh.count, 'closed');
     let refused = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
-      const slot = slots[i]!;
-      const id = slot < 0 ? this.find(row, numbers[i]!) : values[slot * stride]!;
+      if (universe[row] !== 0) continue;
+      const number = numbers[i]!;
+      const id = plain ? ids[number]! : this.find(row, number);
       universe[row] = id;
       if (id === 0) refused++;
     }
@@ -134,48 +132,34 @@ export class UniverseTagger extends Element<typeof spec> {
     }
   }
 
-  private writeKeys({ rows, count }: Batch): void {
-    const { keys, bySource } = this;
-    const { src, dst } = this.packets;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      const third = this.third(row);
-      keys[3 * i] = third === SHARED ? 0 : src[row]!;
-      keys[3 * i + 1] = third === SHARED || bySource ? 0 : dst[row]!;
-      keys[3 * i + 2] = third;
-    }
+  private findSharers({ rows, count }: Batch): void {
+    const { hash, sharers } = this;
+    const { shared } = this.fresh;
+    const { src } = this.packets;
+    for (let i = 0; i < count; i++) shared[i] = hash.word(src[rows[i]!]!) < sharers ? 1 : 0;
   }
 
-  /** The third word of a packet's key. */
-  private third(row: number): number {
-    const { packets, sharers, byFlow } = this;
-    if (sharers > 0 && this.hash.word(packets.src[row]!) < sharers) return SHARED;
-    // A flow's packets of one turn are one root packet; later ones belong to a known flow and do not come here.
-    return byFlow ? packets.flow[row]! | 0 : 0;
-  }
-
-  /** Whether each key has a closed universe of its own now. */
+  /** Whether each key has a closed universe of its own now: no packet can join what one of another key began. */
   private get isPlain(): boolean {
     return this.closed && this.sharers === 0 && !this.joined && !this.universes.meets;
   }
 
   /**
    * The universe that a packet joins, or may begin, since the table does not have its key. 0 if there is no room.
-   * @param number its key's of this turn, -1 if there was no room for it
+   * @param number its key's of this turn, NONE if there was no room for it
    */
   private find(row: number, number: number): number {
-    const { fresh } = this;
     if (this.joined) {
-      const joined = fresh.find(this.packets.flow[row]! | 0, 0, JOINED);
-      if (joined >= 0) return fresh.values[joined]!;
+      const joined = this.met.find(this.packets.flow[row]! | 0, 0, JOINED);
+      if (joined >= 0) return this.met.values[joined]!;
     }
-    if (number < 0) return 0;
-    const known = fresh.values[number]!;
-    return known !== 0 ? known : this.join(row, number);
+    const promised = this.fresh.ids[number]!;
+    return promised !== 0 ? promised : this.join(row, number);
   }
 
   private join(row: number, number: number): number {
-    const { packets, universes, fresh } = this;
+    const { packets, universes, fresh, met } = this;
+    if (number === NONE) return 0;
     if (fresh.words[3 * number + 2] === SHARED) return this.begin(row, number, 'shared');
     if (universes.meets) {
       const open = universes.openTo(packets.dst[row]!);
@@ -184,8 +168,8 @@ export class UniverseTagger extends Element<typeof spec> {
     if (this.closed || !this.config.open.has(packets.dst[row]!)) return this.begin(row, number, 'closed');
     // Whoever comes in the same turn joins what the first of them begins.
     const target = packets.dst[row]! | 0;
-    const first = fresh.find(0, target, OPEN);
-    if (first >= 0) return this.follow(row, fresh.values[first]!);
+    const first = met.find(0, target, OPEN);
+    if (first >= 0) return this.follow(row, met.values[first]!);
     const id = this.begin(row, number, 'open');
     if (id !== 0) this.note(id, 0, target, OPEN);
     return id;
@@ -205,23 +189,24 @@ export class UniverseTagger extends Element<typeof spec> {
   }
 
   private note(id: number, a: number, b: number, c: number): void {
-    const number = this.fresh.add(a, b, c);
-    if (number >= 0) this.fresh.values[number] = id;
+    const number = this.met.add(a, b, c);
+    if (number >= 0) this.met.values[number] = id;
   }
 
   /** The universe that a packet's key is promised. 0 if there is no room. */
   private begin(row: number, number: number, kind: UniverseKind): number {
-    const { rows, values } = this.fresh;
-    rows[number] = row;
+    const { packets, fresh } = this;
+    // An earlier packet of the key may have joined another universe.
+    fresh.sources[number] = packets.src[row]!;
+    fresh.targets[number] = packets.dst[row]!;
     this.promise(number, number + 1, kind);
-    return values[number]!;
+    return fresh.ids[number]!;
   }
 
   /** Promises a universe to each key of a range, as long as there is room. */
   private promise(from: number, to: number, kind: UniverseKind): void {
-    const { rows, values } = this.fresh;
     const room = this.config.universes - this.slots.size - this.promises;
-    const end = this.universes.promise(rows, values, from, Math.min(to, from + Math.max(0, room)), kind);
+    const end = this.universes.promise(this.fresh, from, Math.min(to, from + Math.max(0, room)), kind);
     this.promises += end - from;
   }
 
@@ -233,18 +218,17 @@ export class UniverseTagger extends Element<typeof spec> {
   }
 
   override settle(): void {
-    const { table, fresh, universes, config } = this;
+    const { table, fresh, met, universes, config } = this;
     const { keys, values, stride } = table;
     // In most turns no promise is kept.
     const count = universes.begun !== this.begun ? fresh.count : 0;
     this.begun = universes.begun;
     for (let i = 0; i < count; i++) {
-      const kind = fresh.words[3 * i + 2]!;
-      const universe = kind === OPEN || kind === JOINED ? undefined : universes.get(fresh.values[i]!);
+      const universe = universes.get(fresh.ids[i]!);
       if (!universe) continue;
       let slot = -1;
       // The number of a flow means something else in later turns.
-      if (config.key !== 'packet' || kind === SHARED) {
+      if (config.key !== 'packet' || fresh.words[3 * i + 2] === SHARED) {
         keys.set(fresh.words.subarray(3 * i, 3 * i + 3));
         table.upsert(1, 0);
         slot = table.slots[0]!;
@@ -253,6 +237,7 @@ export class UniverseTagger extends Element<typeof spec> {
       this.slots.set(universe, slot);
     }
     fresh.clear();
+    met.clear();
     this.promises = 0;
     this.joined = false;
     universes.settle();

@@ -71,14 +71,31 @@ export class AddressMap {
 
   /** The number of the image that plays an address, -1 if no prefix holds it. A signed number is the same address. */
   find(address: number): number {
-    const value = this.table.find(address);
-    const mix = value - this.images.length;
-    return mix < 0 ? value : this.pick(mix, address);
+    return this.play(this.table.find(address), address);
+  }
+
+  /**
+   * The numbers of the images that play the addresses of a batch.
+   *
+   * @param addresses by row
+   * @param rows those of the batch, of which the first n count
+   * @param results gets what find() would give, in the places of the rows
+   */
+  findAll(addresses: Uint32Array, rows: Uint16Array, n: number, results: Int32Array): void {
+    this.table.findAll(addresses, rows, n, results);
+    if (this.weights.length === 0) return;
+    for (let i = 0; i < n; i++) results[i] = this.play(results[i]!, addresses[rows[i]!]! | 0);
   }
 
   /** The image that plays an address, undefined if no prefix holds it. */
   lookup(address: number): string | undefined {
     return this.images[this.find(address)];
+  }
+
+  /** The image of an address, by what the table says of it. */
+  private play(value: number, address: number): number {
+    const mix = value - this.images.length;
+    return mix < 0 ? value : this.pick(mix, address);
   }
 
   /** The image of the share of a mix that an address is of. */

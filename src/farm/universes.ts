@@ -87,6 +87,21 @@ export interface Universe {
   readonly tree: CausalTree;
 }
 
+/** Packets that may begin universes: the number that each was promised, and its addresses. */
+export interface Roots {
+  readonly ids: Uint32Array;
+  readonly sources: Uint32Array;
+  readonly targets: Uint32Array;
+}
+
+/** Some of them that follow each other. */
+interface Range {
+  roots: Roots;
+  from: number;
+  to: number;
+  kind: UniverseKind;
+}
+
 /**
  * All universes of one data plane. A root packet is promised a number; the universe comes into being with its first clone,
  * and ends with its last. Numbers of universes that are gone are not given again while anything may refer to them. The
@@ -99,11 +114,10 @@ export class Universes {
   private readonly services: Services;
   private readonly open = new Map<number, Universe>();
   private readonly listeners: ((universe: Universe) => void)[] = [];
-  /** Numbers promised in this turn, and for what. Columns, since most of them are never asked for. */
-  private readonly promised = new Uint32Array(ROWS);
-  private readonly sources = new Uint32Array(ROWS);
-  private readonly targets = new Uint32Array(ROWS);
-  private readonly kinds: UniverseKind[] = new Array<UniverseKind>(ROWS).fill('closed');
+  /** What was promised in this turn: the first `ranges` of these, which are used again in the next one. */
+  private readonly promised: Range[] = [];
+  private ranges = 0;
+  /** Numbers in them. */
   private promises = 0;
   /** Universes that have begun so far. */
   begun = 0;
@@ -130,35 +144,38 @@ export class Universes {
   /**
    * Gives root packets the numbers of the universes that they may begin within this turn.
    *
-   * @param rows those of the packets, in the places from `from` to below `to`
-   * @param ids gets the numbers, in the same places
+   * @param roots gets the numbers, in the places from `from` to below `to`, and stays as it is there until the turn is over
    * @returns the place behind the last packet that has got one: below `to` if there are no more to give
    */
-  promise(rows: Uint16Array, ids: Uint32Array, from: number, to: number, kind: UniverseKind): number {
-    const { promised, sources, targets, kinds } = this;
-    // Copied, since what follows in the graph may rewrite them before a clone is made.
-    const { src, dst } = this.services.packets;
-    const first = this.promises;
-    const end = this.ids.fill(promised, first, Math.min(first + to - from, ROWS), this.open);
-    const shift = from - first;
-    for (let at = first; at < end; at++) {
-      const row = rows[at + shift]!;
-      sources[at] = src[row]!;
-      targets[at] = dst[row]!;
-      kinds[at] = kind;
-      ids[at + shift] = promised[at]!;
+  promise(roots: Roots, from: number, to: number, kind: UniverseKind): number {
+    const end = this.ids.fill(roots.ids, from, Math.min(to, from + ROWS - this.promises), this.open);
+    if (end === from) return end;
+    this.promises += end - from;
+    const last = this.ranges > 0 ? this.promised[this.ranges - 1]! : undefined;
+    if (last?.roots === roots && last.to === from && last.kind === kind) {
+      last.to = end;
+      return end;
     }
-    this.promises = end;
-    return end + shift;
+    const range = this.promised[this.ranges++];
+    if (range) {
+      range.roots = roots;
+      range.from = from;
+      range.to = end;
+      range.kind = kind;
+    } else this.promised.push({ roots, from, to: end, kind });
+    return end;
   }
 
   /** The universe of a number, which comes into being if it was promised in this turn. */
   enter(id: number): Universe | undefined {
     const known = this.open.get(id);
     if (known) return known;
-    const at = this.promised.subarray(0, this.promises).indexOf(id);
-    if (at < 0) return undefined;
-    return this.begin(id, this.sources[at]!, this.targets[at]!, this.kinds[at]!);
+    for (let i = 0; i < this.ranges; i++) {
+      const { roots, from, to, kind } = this.promised[i]!;
+      const at = roots.ids.subarray(from, to).indexOf(id) + from;
+      if (at >= from) return this.begin(id, roots.sources[at]!, roots.targets[at]!, kind);
+    }
+    return undefined;
   }
 
   /** Begins a universe at once. @throws if no number is left */
@@ -212,7 +229,7 @@ export class Universes {
 
   /** The turn is over, and what was promised in it with it. */
   settle(): void {
-    this.promises = 0;
+    this.promises = this.ranges = 0;
   }
 
   /** Ends a universe. Flows and packets that name it find nothing from now on. */

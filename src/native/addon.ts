@@ -13,6 +13,7 @@ import type { ProcessMemoryNative } from './process-memory.js';
 import type { ScansNative } from './scans.js';
 import type { TableNative } from './table.js';
 import type { TallyNative } from './tally.js';
+import type { UniverseKeysNative } from './universe-keys.js';
 
 /** What the addon exports. Each part of native/ declares its functions in a file of this folder. */
 export interface Native
@@ -28,7 +29,8 @@ export interface Native
     ProcessMemoryNative,
     ScansNative,
     TableNative,
-    TallyNative {}
+    TallyNative,
+    UniverseKeysNative {}
 
 // The compiled file is dist/src/native/addon.js; the addon lies in build/ at the top.
 const path = fileURLToPath(

@@ -13,13 +13,9 @@ const TURNS = 2 ** 31 / KEYS;
  */
 export class TurnKeys {
   /** Word i of the key of number n is words[3 * n + i]. */
-  readonly words = new Int32Array(3 * KEYS);
+  private readonly words = new Int32Array(3 * KEYS);
   /** What each key stands for, by its number: for whoever uses the keys. Zero where it is new. */
   readonly values = new Uint32Array(KEYS);
-  /** The row that had each key first, by its number, if number() has seen it. */
-  readonly rows = new Uint16Array(KEYS);
-  /** Result i of number(): the number of key i, -1 if there was no room for it. */
-  readonly numbers = new Int32Array(ROWS);
   count = 0;
   private readonly seed: number;
   /** Keys by place: turn * KEYS + number. What is of other turns is as good as free. */
@@ -50,24 +46,6 @@ export class TurnKeys {
     words[3 * number + 2] = c;
     this.values[number] = 0;
     return number;
-  }
-
-  /**
-   * Finds or adds the keys of a batch, and writes their numbers.
-   *
-   * @param rows those of the batch, of which the first n count
-   * @param keys three words for each row
-   * @param slots for each row -1, or another number if its key is not wanted
-   */
-  number(rows: Uint16Array, n: number, keys: Int32Array, slots: Int32Array): void {
-    const { numbers } = this;
-    for (let i = 0; i < n; i++) {
-      if (slots[i]! >= 0) continue;
-      const before = this.count;
-      const number = this.add(keys[3 * i]!, keys[3 * i + 1]!, keys[3 * i + 2]!);
-      numbers[i] = number;
-      if (number === before) this.rows[number] = rows[i]!;
-    }
   }
 
   /** Begins another turn. */

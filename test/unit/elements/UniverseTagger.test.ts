@@ -19,9 +19,9 @@ function settled(config: string): Rig<UniverseTagger> {
   const bench = rig(UniverseTagger, config);
   const universes = bench.engine.services.shared(Universes);
   const promise = universes.promise.bind(universes);
-  universes.promise = (rows, ids, from, to, kind) => {
-    const end = promise(rows, ids, from, to, kind);
-    for (const id of ids.subarray(from, end)) inhabit(universes.enter(id)!);
+  universes.promise = (roots, from, to, kind) => {
+    const end = promise(roots, from, to, kind);
+    for (const id of roots.ids.subarray(from, end)) inhabit(universes.enter(id)!);
     return end;
   };
   return bench;

@@ -25,6 +25,7 @@
 #include "ip.h"
 #include "rig.h"
 #include "scans.h"
+#include "universe_keys.h"
 
 using namespace potemkin;
 
@@ -94,12 +95,11 @@ int main(int argc, char** argv) {
   }
   const int out = writes ? open(argv[6], O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
   std::vector<uint8_t> written(kBatch * (kRecordHeader + kSlot));
-  std::vector<uint32_t> keys(3 * kBatch);
+  UniverseKeysMemory universeKeys{};
   Tunnel tunnel{};
   uint16_t rows[kBatch], results[kRows];
   Disposition dispositions[kRows];
   uint8_t admitted[kRows];
-  int32_t slots[kBatch];
   uint64_t begin = now(), all = 0, timed = 0;
 
   while (const size_t count = source.read(packets)) {
@@ -116,13 +116,10 @@ int main(int argc, char** argv) {
       if (tags) {
         Table scanTable(scanMemory.bytes());
         Scans(scanTable, kTargets).admit(packets, {rows, count}, kNow, kWindow, admitted);
-        for (size_t i = 0; i < count; i++) {
-          keys[3 * i] = packets.src()[rows[i]];
-          keys[3 * i + 1] = packets.dst()[rows[i]];
-          packets.universe()[rows[i]] = static_cast<uint32_t>(all + i) | 1;
-        }
         const Table universes(universeMemory.bytes());
-        universes.lookup(keys.data(), static_cast<uint32_t>(count), kNow, Table::kNever, slots);
+        UniverseKeys(universeKeys, universes).read(packets, {rows, count}, KeyBy::kPair);
+        universeKeys.count = 0;
+        for (size_t i = 0; i < count; i++) packets.universe()[rows[i]] = static_cast<uint32_t>(all + i) | 1;
       }
       // A clone takes the packets, so that their flows are kept.
       for (size_t i = 0; i < count; i++) packets.clone()[rows[i]] = 1;

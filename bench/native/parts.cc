@@ -22,6 +22,7 @@
 #include "ip.h"
 #include "protocol.h"
 #include "rig.h"
+#include "universe_keys.h"
 
 using namespace potemkin;
 
@@ -52,7 +53,8 @@ uint8_t written[kBatch * (kRecordHeader + kSlot)];
 uint64_t sum = 0;
 
 const TableMemory flowMemory(Flows::shape(kFlows)), fragmentMemory(Flows::fragmentShape(1024));
-const TableMemory keyMemory(kShape);
+const TableMemory keyMemory(kShape), universeMemory(kShape);
+UniverseKeysMemory universeKeys{};
 
 void eachFlow(void (Flows::*classify)(const Packets&, std::span<const uint16_t>, uint32_t, Disposition*)) {
   Table flowTable(flowMemory.bytes()), fragmentTable(fragmentMemory.bytes());
@@ -133,6 +135,11 @@ PART part_table_lookup() {
   table.lookup(keys, static_cast<uint32_t>(count), kNow, Table::kNever, slots);
 }
 
+PART part_universe_keys() {
+  const Table universes(universeMemory.bytes());
+  UniverseKeys(universeKeys, universes).read(packets, {rows, count}, KeyBy::kPair);
+}
+
 PART part_rewrite() {
   require(rewriteIp(packets, rows, count) == 0, "packets that can be rewritten");
 }
@@ -206,6 +213,9 @@ void batch() {
   part_table_lookup();
   for (size_t i = 0; i < count; i++)
     require(fresh[i] == 0 && slots[i] != Table::kNone, "keys that were inserted");
+  part_universe_keys();
+  require(universeKeys.count == count, "a universe for each packet");
+  universeKeys.count = 0;
   part_rewrite();
   part_checksum();
   part_encapsulate();

@@ -22,6 +22,8 @@ export const NONE = ROWS;
  * number from 0 on, which is good for one turn: most of them are not worth an entry in a table. There are at most as many as rows.
  */
 export class UniverseKeys {
+  /** The memory that all of it lies in. */
+  readonly bytes: Uint8Array;
   /** Word i of the key of number n is words[3 * n + i]. Signed, since a greater number could become an object. */
   readonly words: Int32Array;
   /** By number the universe that a key was promised, and by what root packet: its addresses. 0 where nobody has said so. */
@@ -32,7 +34,6 @@ export class UniverseKeys {
   readonly shared: Uint8Array;
   /** Result of read(): for each row of the batch that has no universe its key's number; NONE if there was no room for it. */
   readonly numbers: Uint16Array;
-  readonly #bytes: Uint8Array;
   readonly #count: Uint32Array;
   readonly #by: number;
 
@@ -50,7 +51,7 @@ export class UniverseKeys {
     part(2, PLACES + 2 * SPARE);
     const shared = part(1, ROWS);
     const buffer = new ArrayBuffer(at);
-    this.#bytes = new Uint8Array(buffer);
+    this.bytes = new Uint8Array(buffer);
     this.#count = new Uint32Array(buffer, 0, 1);
     this.words = new Int32Array(buffer, words, 3 * ROWS);
     this.ids = new Uint32Array(buffer, ids, NONE + 1);
@@ -73,7 +74,7 @@ export class UniverseKeys {
    * @param universes a table with keys of three words; the first of an entry's value is the number of its universe
    */
   read(packets: Packets, { rows, count }: Batch, universes: Table): void {
-    native.universeKeysRead(this.#bytes, universes.memory, packets.bytes, rows, count, this.#by);
+    native.universeKeysRead(this.bytes, universes.memory, packets.bytes, rows, count, this.#by);
   }
 
   /** Begins another turn. */

@@ -56,6 +56,18 @@ t.test('their number is bounded', async (t) => {
   t.equal(bench.element.drops.full.value, 1);
 });
 
+t.test('in one batch with known universes, each new key is promised one, as far as there is room', async (t) => {
+  const bench = settled('UNIVERSES 4');
+  const packets = () => tag(bench, [1, 10], [2, 10], [1, 10], [3, 10], [2, 10], [4, 10], [5, 10], [4, 10], [1, 11]);
+  t.same(packets(), [1, 2, 1, 3, 2, 4, 4]);
+  t.equal(bench.element.drops.full.value, 2);
+  const universes = bench.engine.services.shared(Universes);
+  universes.close(universes.get(2)!);
+  t.same(packets(), [1, 5, 1, 3, 5, 4, 4], 'there is room for one more');
+  for (const universe of [...universes]) universes.close(universe);
+  t.same(packets(), [6, 7, 6, 8, 7, 9, 9]);
+});
+
 t.test('open: who contacts an address that a clone of it has joins it, in the same turn too', async (t) => {
   const bench = settled('OPEN 0.0.0.10 0.0.0.12');
   const universes = bench.engine.services.shared(Universes);

@@ -43,6 +43,28 @@ t.test('a line for each address of a /16', async (t) => {
   t.equal(lookup(map, '10.2.0.0'), undefined);
 });
 
+t.test('a batch gets what each of its addresses gets', async (t) => {
+  const lines = [
+    '10.0.0.0/8 a 3, b',
+    '10.1.128.0/17 c',
+    '10.1.200.0/22 a',
+    '10.1.200.7 b',
+    '200.0.0.0/15 c',
+    '255.255.255.255 b',
+  ];
+  const addresses = Uint32Array.from({ length: 512 }, (_, i) => 0x0a01c700 + i);
+  addresses.set([
+    0, 0x0a000000, 0x0a00ffff, 0x0a017fff, 0x0a018000, 0xc7ffffff, 0xc8000000, 0xc801ffff, 0xfffffffe, 0xffffffff,
+  ]);
+  const rows = Uint16Array.from(addresses, (_, i) => addresses.length - 1 - i);
+  for (const some of [lines, lines.slice(1), ['0.0.0.0/0 b'], []]) {
+    const map = new AddressMap(some.join('\n'), 'x.map');
+    const results = new Int32Array(rows.length).fill(99);
+    map.findAll(addresses, rows, rows.length - 1, results);
+    t.same([...results], [...[...rows].slice(0, -1).map((row) => map.find(addresses[row]!)), 99]);
+  }
+});
+
 t.test('a map without lines holds no address', async (t) => {
   const map = new AddressMap('# none\n', 'x.map');
   for (const address of ['0.0.0.0', '10.0.0.1', '255.255.255.255']) t.equal(lookup(map, address), undefined);

@@ -30,7 +30,7 @@ const spec = {
  */
 export class Dispatcher extends Element<typeof spec> {
   static readonly spec = spec;
-  /** What the column `image` is to hold, by the map's number of an image. */
+  /** What the column `image` is to hold, by the map's number of an image plus 1: 0 for an address that has none. */
   private readonly columns: Uint16Array;
   /** For each row of a batch the map's number of an image, -1 if it has none. */
   private readonly numbers = new Int32Array(ROWS);
@@ -39,7 +39,7 @@ export class Dispatcher extends Element<typeof spec> {
   constructor(setup: Setup<typeof spec>) {
     super(setup);
     const images = this.services.shared(Images);
-    this.columns = Uint16Array.from(this.config.map.images, (name) => images.number(name) + 1);
+    this.columns = Uint16Array.of(0, ...this.config.map.images.map((name) => images.number(name) + 1));
   }
 
   override push(batch: Batch, _input: number, bytes: number): void {
@@ -49,14 +49,14 @@ export class Dispatcher extends Element<typeof spec> {
     const { out } = this.out;
     const { rows, count } = batch;
     map.findAll(dst, rows, count, numbers);
-    let unmapped = 0;
+    // Negative as soon as one of them is.
+    let all = 0;
     for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
       const number = numbers[i]!;
-      image[row] = number < 0 ? 0 : columns[number]!;
-      unmapped -= number >> 31;
+      image[rows[i]!] = columns[number + 1]!;
+      all |= number;
     }
-    if (unmapped === 0) out.moveAll(batch, bytes);
+    if (all >= 0) out.moveAll(batch, bytes);
     else this.sort(batch);
   }
 

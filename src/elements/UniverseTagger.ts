@@ -113,7 +113,8 @@ export class UniverseTagger extends Element<typeof spec> {
       const row = rows[i]!;
       if (universe[row] !== 0) continue;
       const number = numbers[i]!;
-      const id = plain ? ids[number]! : this.find(row, number);
+      const promised = plain ? ids[number]! : 0;
+      const id = promised !== 0 ? promised : this.find(row, number);
       universe[row] = id;
       if (id === 0) refused++;
     }

@@ -4,9 +4,10 @@
 //
 //   chain ROW CAPTURE FIRST TABLE FLOWS OUT
 //
-// ROW is count, classify, flows, universes or dump; CAPTURE a pcap of GRE packets, of which the first FIRST
-// are not timed; TABLE the words of the decision table of the row's classifier; FLOWS for how many flows
-// there is room; OUT where dump writes. The first tenth of the packets is not timed, as in the chains.
+// ROW is count, classify, flows, universes, default or dump; CAPTURE a pcap of GRE packets, of which the
+// first FIRST are not timed; TABLE the words of the decision table of the row's classifier or filter; FLOWS
+// for how many flows there is room; OUT where dump writes. The first tenth of the packets is not timed, as in
+// the chains.
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,8 +79,8 @@ class Source {
 int main(int argc, char** argv) {
   require(argc == 7, "ROW CAPTURE FIRST TABLE FLOWS OUT");
   const std::string row = argv[1];
-  const bool classifies = row == "classify" || row == "flows" || row == "dump";
-  const bool tracks = row == "flows" || row == "universes", tags = row == "universes", writes = row == "dump";
+  const bool filters = row == "default", classifies = row == "classify" || row == "flows" || row == "dump";
+  const bool tags = row == "universes" || filters, tracks = row == "flows" || tags, writes = row == "dump";
   require(row == "count" || classifies || tracks, "a row that there is");
   Source source(argv[2]);
   const std::vector<uint32_t> decisions = readFile<uint32_t>(argv[4]);
@@ -108,7 +109,7 @@ int main(int argc, char** argv) {
       require(decapsulate(packets, rows, count, tunnel).faulty == 0, "sound GRE");
       require(checkIp(packets, rows, count, kCheckTransport).faulty == 0, "sound transports");
     }
-    if (classifies) decide(packets, {rows, count}, decisions, results);
+    if (classifies || filters) decide(packets, {rows, count}, decisions, results);
     if (tracks) {
       Table flowTable(flowMemory.bytes()), fragmentTable(fragmentMemory.bytes());
       Flows flows(flowTable, fragmentTable);

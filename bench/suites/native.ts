@@ -23,7 +23,11 @@ const ROWS: readonly { row: string; mode: string }[] = [
   { row: 'flows-1m', mode: 'flows' },
   { row: 'dump', mode: 'dump' },
   { row: 'universes-1m', mode: 'universes' },
+  { row: 'default-1m', mode: 'default' },
 ];
+
+/** What IPFilter asks in bench/graphs/default.click. */
+const OURS = ['dst net 10.1.0.0/16 && not src net 10.1.0.0/16'];
 
 /** What bench/native/chain.cc is to do. */
 export interface NativeRow {
@@ -40,11 +44,17 @@ export async function withNative<T>(use: (run: (row: NativeRow) => Promise<numbe
   // Memory, so that no disk is measured.
   const out = mkdtempSync('/dev/shm/potemkin-bench-');
   try {
-    const [program, table] = [join(folder, 'chain'), join(folder, 'table')];
+    const program = join(folder, 'chain');
     await linkNative('chain', program);
-    const { program: code, first: begin } = assemble(PATTERNS.map((text) => parsePattern(text)));
-    writeFileSync(table, decisionTable(code, begin)!);
+    const tableOf = (name: string, patterns: readonly string[]) => {
+      const { program: code, first: begin } = assemble(patterns.map((text) => parsePattern(text)));
+      const file = join(folder, name);
+      writeFileSync(file, decisionTable(code, begin)!);
+      return file;
+    };
+    const [classifier, filter] = [tableOf('classifier', PATTERNS), tableOf('filter', OURS)];
     return await use(async ({ mode, capture, first, flows }) => {
+      const table = mode === 'default' ? filter : classifier;
       const options = [mode, capture, String(first), table, String(flows), join(out, 'out.pcap')];
       return readFloor((await execute(program, options)).stdout);
     });

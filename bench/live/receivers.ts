@@ -44,7 +44,7 @@ export async function startEngine(space: string, graph: string, defines: readonl
 
 /** What the receiver in C does: see receiver.c. */
 export interface Minimal {
-  readonly way?: 'ring' | 'blocks' | 'raw';
+  readonly way?: 'ring' | 'blocks' | 'raw' | 'xdp';
   readonly work?: 'walk' | 'read' | 'copy' | 'flows';
   readonly bytes: number;
 }

@@ -1,7 +1,8 @@
-// The least that a process must do to receive GRE packets: `receiver ring|blocks|raw INTERFACE BYTES WORK`.
-// It takes them from an AF_PACKET ring (frames of TPACKET_V2, blocks of TPACKET_V3) or from a raw socket,
-// does some work with each, and for each line on its standard input writes one: packets received, packets
-// that the kernel dropped, nanoseconds of processor time, and how many of them were the kernel's. WORK is
+// The least that a process must do to receive GRE packets: `receiver ring|blocks|raw|xdp INTERFACE BYTES
+// WORK`. It takes them from an AF_PACKET ring (frames of TPACKET_V2, blocks of TPACKET_V3), from a raw
+// socket, or from AF_XDP in copy mode, does some work with each, and for each line on its standard input
+// writes one: packets received, packets that the kernel dropped, nanoseconds of processor time, and how many
+// of them were the kernel's. WORK is
 //
 //   walk    nothing
 //   read    to read it
@@ -15,6 +16,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,11 +100,14 @@ static void use(const uint8_t* packet, uint32_t length, uint32_t sec, uint32_t n
   __asm__ volatile("" : : "r"(sum) : "memory");
 }
 
+#include "xsk.h"
+
 static void report(int fd, int isRing) {
   struct tpacket_stats_v3 statistics = {0};
   socklen_t size = sizeof statistics;
   if (isRing && getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
     dropped += statistics.tp_drops;
+  if (queueCount > 0) dropped = droppedByXsk();
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
   const uint64_t system = (uint64_t)used.ru_stime.tv_sec * 1000000 + (uint64_t)used.ru_stime.tv_usec;
@@ -197,10 +202,13 @@ int main(int argc, char** argv) {
   entries = calloc((size_t)BUCKETS * WAYS, ENTRY);
   if (controls == NULL || entries == NULL) fail("memory");
   const int isRaw = strcmp(argv[1], "raw") == 0, isBlocks = strcmp(argv[1], "blocks") == 0;
+  const int isXdp = strcmp(argv[1], "xdp") == 0;
   uint32_t bytes = (uint32_t)atoi(argv[3]);
   uint8_t* ring = NULL;
-  int fd;
-  if (isRaw) {
+  int fd = -1;
+  if (isXdp) {
+    openXsk(argv[2], bytes);
+  } else if (isRaw) {
     fd = socket(AF_INET, SOCK_RAW, 47);
     if (fd < 0) fail("socket");
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) fail("SO_RCVBUFFORCE");
@@ -213,16 +221,20 @@ int main(int argc, char** argv) {
     if (claim < 0 || setsockopt(claim, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
       fail("claim");
   }
-  struct pollfd ready[2] = {{fd, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+  struct pollfd ready[1 + QUEUES] = {{STDIN_FILENO, POLLIN, 0}, {fd, POLLIN, 0}};
+  const uint32_t sources = isXdp ? queueCount : 1;
+  for (uint32_t i = 0; i < queueCount; i++) ready[1 + i] = (struct pollfd){queues[i].fd, POLLIN, 0};
   char line[64];
   for (;;) {
-    poll(ready, 2, -1);
-    if (ready[1].revents) {
+    poll(ready, 1 + sources, -1);
+    if (ready[0].revents) {
       if (read(STDIN_FILENO, line, sizeof line) <= 0) return 0;
-      report(fd, !isRaw);
+      report(fd, !isRaw && !isXdp);
     }
     uint32_t taken = 0;
-    if (ready[0].revents)
+    if (isXdp)
+      taken = takeXsk();
+    else if (ready[1].revents)
       taken = isRaw ? takeMessages(fd) : isBlocks ? takeBlocks(ring, bytes) : takeFrames(ring, bytes);
     visit();
     // As the gateway's poller: packets that come one by one wait for each other.

@@ -66,6 +66,8 @@ function cases({ right }: Pair, programs: Programs): Case[] {
     engine('receive-raw', [FULL], 'receive', 'METHOD=RAW'),
     minimal('minimal-raw', [FULL], { way: 'raw' }),
     minimal('minimal-blocks', [FULL], { way: 'blocks' }),
+    minimal('minimal-xdp', [FULL], { way: 'xdp' }),
+    minimal('minimal-xdp-copy', [FULL], { way: 'xdp', work: 'copy' }),
     engine('chain-2m', [FULL], 'live', 'BUFFER=2M'),
   ];
 }

@@ -18,26 +18,6 @@ namespace {
 // So small that it gets full, and that its window wraps.
 constexpr uint32_t kFlows = 24, kFragments = 8;
 
-class Input {
- public:
-  explicit Input(std::span<const uint8_t> bytes) : left_(bytes) {}
-  bool empty() const { return left_.empty(); }
-  uint8_t byte() {
-    if (left_.empty()) return 0;
-    const uint8_t first = left_.front();
-    left_ = left_.subspan(1);
-    return first;
-  }
-  std::span<const uint8_t> bytes(size_t n) {
-    const auto taken = left_.first(std::min(n, left_.size()));
-    left_ = left_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  std::span<const uint8_t> left_;
-};
-
 // What the first byte of a packet says about it.
 enum Bits : uint8_t {
   kInside = 1,

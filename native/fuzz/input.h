@@ -1,4 +1,5 @@
-// What the fuzz targets share: a packet table, and invariants that abort when they do not hold.
+// What the fuzz targets share: the input read in order, a packet table, and invariants that abort when they
+// do not hold.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +21,29 @@ namespace potemkin {
       std::abort();                                                        \
     }                                                                      \
   } while (false)
+
+// The bytes of an input, one after the other; zeros behind its end.
+class Input {
+ public:
+  explicit Input(std::span<const uint8_t> bytes) : left_(bytes) {}
+  bool empty() const { return left_.empty(); }
+  uint8_t byte() { return take<uint8_t>(); }
+  template <typename T>
+  T take() {
+    T value{};
+    const auto taken = bytes(sizeof value);
+    std::copy(taken.begin(), taken.end(), reinterpret_cast<uint8_t*>(&value));
+    return value;
+  }
+  std::span<const uint8_t> bytes(size_t n) {
+    const auto taken = left_.first(std::min(n, left_.size()));
+    left_ = left_.subspan(taken.size());
+    return taken;
+  }
+
+ private:
+  std::span<const uint8_t> left_;
+};
 
 // One table for all runs: clearing 2 MB for each would be most of the time. AddressSanitizer does not see an
 // access that stays in the table, so the slots of rows that are not in use hold a pattern that must not

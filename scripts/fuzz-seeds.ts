@@ -107,8 +107,9 @@ function seeds(file: Buffer): Buffer[] {
   const packets = taken.map(({ linkType, frame }) => frame.subarray(LINK.get(linkType) ?? 0));
   if (target === 'flow') return [turns(packets)];
   if (target === 'classify') return packets.flatMap((packet) => [programFor(packet), tableFor(packet)]);
-  // gre_fuzz.cc takes the flags of the tunnel from the first byte.
-  return target === 'gre' ? packets.map((packet) => Buffer.concat([Buffer.from([0x3c, 1]), packet])) : packets;
+  // Before the packet stand the flags of the tunnel, or the number of workers, and a byte more.
+  const before = target === 'gre' ? 0x3c : target === 'spread' ? 6 : undefined;
+  return before === undefined ? packets : packets.map((packet) => Buffer.concat([Buffer.from([before, 3]), packet]));
 }
 
 mkdirSync(directory, { recursive: true });

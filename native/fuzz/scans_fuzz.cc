@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "fuzz/damage.h"
 #include "fuzz/input.h"
 #include "fuzz/tablememory.h"
 #include "protocol.h"
@@ -79,19 +80,12 @@ bool holds(std::span<uint8_t> memory, const Key& key) {
   return table.find(key.data(), table.hash(key.data())) != Table::kNone;
 }
 
-// One byte of the header, or anywhere, or one word of all values.
+// One byte anywhere, or one word of all values.
 void damage(std::span<uint8_t> memory, Input& input) {
-  const auto at = input.take<uint16_t>();
-  if (const uint8_t what = input.byte() % 4; what < 2) {
-    memory[at % (what == 0 ? sizeof(TableHeader) : memory.size())] = input.byte();
-  } else {
-    const Table table(memory);
-    const auto word = input.take<uint32_t>();
-    for (uint32_t slot = 0; slot < table.slots(); slot++) table.value(slot)[at % table.valueWords()] = word;
-  }
-  // A table that stays locked is waited for.
-  constexpr size_t kLock = offsetof(TableHeader, lock);
-  std::fill_n(memory.begin() + kLock, sizeof(uint32_t), uint8_t{0});
+  if ((input.byte() & 1) != 0) return damageByte(memory, input);
+  const Table table(memory);
+  const uint32_t at = input.byte() % table.valueWords(), word = input.take<uint32_t>();
+  for (uint32_t slot = 0; slot < table.slots(); slot++) table.value(slot)[at] = word;
 }
 
 }  // namespace

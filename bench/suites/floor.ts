@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { timeChain } from '../chain.js';
+import { type TimedProgram, withProgram } from '../program.js';
 import { type Bench, type Case, interleave, type Suite } from '../suite.js';
 import { namedChain } from './chains.js';
 
@@ -24,24 +22,9 @@ const FLOORS: readonly { row: string; mode: string }[] = [
 
 const ENTRIES = { '10k': 10_000, '1m': 1_000_000, '10m': 10_000_000 } as const;
 
-/** Reads what the program prints. @throws Error if it is something else */
-export function readFloor(text: string): number {
-  const found = /^\d+ packets, ([\d.]+) ns each\n$/.exec(text);
-  if (!found) throw new Error(`expected packets and ns, but came: ${text}`);
-  return Number(found[1]);
-}
-
 /** Compiles the program and lets `use` call it. */
-export async function withFloor<T>(use: (run: (...args: string[]) => Promise<number>) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'potemkin-bench-'));
-  try {
-    const program = join(folder, 'floor');
-    await execute('cc', ['-O3', SOURCE, '-o', program]);
-    return await use(async (...args) => readFloor((await execute(program, args)).stdout));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+export const withFloor = <T>(use: (run: TimedProgram) => Promise<T>): Promise<T> =>
+  withProgram((program) => execute('cc', ['-O3', SOURCE, '-o', program]), use);
 
 async function run(bench: Bench): Promise<void> {
   await withFloor(async (floor) => {

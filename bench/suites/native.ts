@@ -1,19 +1,14 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { decisionTable } from '../../src/packet/pattern/decision-table.js';
 import { parsePattern } from '../../src/packet/pattern/pattern.js';
 import { assemble } from '../../src/packet/pattern/program.js';
 import { FIRST, timeChain } from '../chain.js';
 import { PATTERNS } from '../instructions/parts.js';
 import { linkNative, unbuilt } from '../native/link.js';
+import { withFolder, withProgram } from '../program.js';
 import { type Bench, type Case, interleave, type Suite } from '../suite.js';
 import { namedChain, TABLE_ENTRIES } from './chains.js';
-import { readFloor } from './floor.js';
-
-const execute = promisify(execFile);
 
 /** Rows of chains, and what bench/native/chain.cc calls the same. */
 const ROWS: readonly { row: string; mode: string }[] = [
@@ -39,29 +34,25 @@ export interface NativeRow {
 }
 
 /** Builds the program and lets `use` call it. @returns what that does */
-export async function withNative<T>(use: (run: (row: NativeRow) => Promise<number>) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'potemkin-bench-'));
-  // Memory, so that no disk is measured.
-  const out = mkdtempSync('/dev/shm/potemkin-bench-');
-  try {
-    const program = join(folder, 'chain');
-    await linkNative('chain', program);
-    const tableOf = (name: string, patterns: readonly string[]) => {
-      const { program: code, first: begin } = assemble(patterns.map((text) => parsePattern(text)));
-      const file = join(folder, name);
-      writeFileSync(file, decisionTable(code, begin)!);
-      return file;
-    };
-    const [classifier, filter] = [tableOf('classifier', PATTERNS), tableOf('filter', OURS)];
-    return await use(async ({ mode, capture, first, flows }) => {
-      const table = mode === 'default' ? filter : classifier;
-      const options = [mode, capture, String(first), table, String(flows), join(out, 'out.pcap')];
-      return readFloor((await execute(program, options)).stdout);
-    });
-  } finally {
-    rmSync(folder, { recursive: true });
-    rmSync(out, { recursive: true });
-  }
+export function withNative<T>(use: (run: (row: NativeRow) => Promise<number>) => Promise<T>): Promise<T> {
+  return withProgram(
+    (program) => linkNative('chain', program),
+    (run) =>
+      // Memory, so that no disk is measured.
+      withFolder('/dev/shm', (folder) => {
+        const tableOf = (name: string, patterns: readonly string[]) => {
+          const { program, first: begin } = assemble(patterns.map((text) => parsePattern(text)));
+          const file = join(folder, name);
+          writeFileSync(file, decisionTable(program, begin)!);
+          return file;
+        };
+        const [classifier, filter] = [tableOf('classifier', PATTERNS), tableOf('filter', OURS)];
+        return use(({ mode, capture, first, flows }) => {
+          const table = mode === 'default' ? filter : classifier;
+          return run(mode, capture, String(first), table, String(flows), join(folder, 'out.pcap'));
+        });
+      }),
+  );
 }
 
 async function run(bench: Bench): Promise<void> {

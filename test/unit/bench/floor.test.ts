@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { readFloor, withFloor } from '../../../bench/suites/floor.js';
+import { withFloor } from '../../../bench/suites/floor.js';
 import { greCapture } from '../../../bench/workload/gre.js';
 
 t.test('the loop in C goes over all packets', async (t) => {
@@ -11,9 +11,4 @@ t.test('the loop in C goes over all packets', async (t) => {
     t.ok((await run('random', '1000')) > 0);
     await t.rejects(run('copy', `${capture}.none`), /No such file/);
   });
-});
-
-t.test('what it prints is read', async (t) => {
-  t.equal(readFloor('1000000 packets, 36.70 ns each\n'), 36.7);
-  t.throws(() => readFloor('usage: floor\n'), /expected packets and ns, but came: usage/);
 });

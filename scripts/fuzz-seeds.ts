@@ -1,6 +1,6 @@
 /**
  * Writes what a fuzz target starts from: captures of test/data, the frames in them, or the IPv4 packets in those; or
- * requests to the launcher.
+ * requests to the launcher. Targets that read steps and columns take the packets for mere bytes.
  *
  *   node dist/scripts/fuzz-seeds.js TARGET DIRECTORY
  */

@@ -44,6 +44,11 @@ export const CHAIN_GRAPHS = [...new Set(ROWS.map(({ graph }) => graph))];
 /** What is written goes to memory, so that no disk is measured. */
 const OUT = `/dev/shm/potemkin-bench-${process.pid}.pcap`;
 
+/** Removes what chains have written. To be called by whoever runs one. */
+export function removeOutput(): void {
+  rmSync(OUT, { force: true });
+}
+
 const UNITS: Readonly<Record<string, string>> = {
   '': 'ns/packet',
   wall: 'ns/packet',
@@ -124,7 +129,7 @@ async function run(bench: Bench): Promise<void> {
     const text = compare(new Map(medians));
     if (text) bench.note(text);
   } finally {
-    rmSync(OUT, { force: true });
+    removeOutput();
   }
 }
 

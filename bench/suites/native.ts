@@ -8,7 +8,7 @@ import { PATTERNS } from '../instructions/parts.js';
 import { linkNative, unbuilt } from '../native/link.js';
 import { withFolder, withProgram } from '../program.js';
 import { type Bench, type Case, interleave, type Suite } from '../suite.js';
-import { namedChain, TABLE_ENTRIES } from './chains.js';
+import { namedChain, removeOutput, TABLE_ENTRIES } from './chains.js';
 
 /** Rows of chains, and what bench/native/chain.cc calls the same. */
 const ROWS: readonly { row: string; mode: string }[] = [
@@ -69,7 +69,7 @@ async function run(bench: Bench): Promise<void> {
         run: async () => new Map([['', await native({ mode, capture, first: packets * FIRST, flows: TABLE_ENTRIES })]]),
       })),
     ];
-    const found = await interleave(bench, cases);
+    const found = await interleave(bench, cases).finally(removeOutput);
     const times = new Map(cases.map(({ name }, i) => [name, found[i]!.get('')!]));
     for (const { row } of rows) {
       const [here, alone] = [times.get(`chains/${row}`)!, times.get(`native/${row}`)!];

@@ -165,14 +165,14 @@ export const OTHERS: readonly Mutation[] = [
     'sources are taken for pairs',
     /nothing to do with its universe/,
     'elements/UniverseTagger.js',
-    "by === 'source'",
-    "by !== 'packet'",
+    'KEY_BY[by]',
+    "KEY_BY[by === 'pair' ? 'source' : by]",
   ),
   mutation(
     'clones of another farm are taken for one’s own',
     /for another address|comes from universe|second clone/,
     'farm/roster.js',
-    'return this.ids.next(this.isTaken);',
+    'return this.ids.next(this.clones);',
     'return (this.last = (this.last ?? 0) + 1) % 3 || 3;',
   ),
 ];

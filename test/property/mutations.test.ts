@@ -1,7 +1,7 @@
 /** Broken builds are found out by the property test of containment. `npm run mutations` tries more of them. */
 import { rmSync } from 'node:fs';
 import t from 'tap';
-import { SEEDED, test } from './containment/mutations.js';
+import { check, OTHERS, SEEDED, test } from './containment/mutations.js';
 
 for (const [number, mutation] of SEEDED.entries()) {
   t.test(mutation.name, async (t) => {
@@ -11,3 +11,7 @@ for (const [number, mutation] of SEEDED.entries()) {
     t.match(said ?? 'nothing was wrong', mutation.says);
   });
 }
+
+t.test('the others are about the code as it is', async (t) => {
+  for (const mutation of OTHERS) t.doesNotThrow(() => check(mutation), mutation.name);
+});

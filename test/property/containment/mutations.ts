@@ -177,6 +177,19 @@ export const OTHERS: readonly Mutation[] = [
   ),
 ];
 
+/** A file of the compiled gateway with a change. @throws Error if its text is not there exactly once */
+function changed(root: string, name: string, { file, from, to }: Change): string {
+  const text = readFileSync(join(root, 'dist/src', file), 'utf8');
+  const found = text.split(from).length - 1;
+  if (found !== 1) throw new Error(`${name}: '${from}' is ${found} times in ${file}, and not once`);
+  return text.replace(from, () => to);
+}
+
+/** Whether a mutation is about the code as it is. @throws Error if it is not */
+export function check({ name, changes }: Mutation): void {
+  for (const change of changes) changed('.', name, change);
+}
+
 /** The compiled gateway and the test, as they are but for a mutation. */
 function build(folder: string, { name, changes }: Mutation): void {
   const root = resolve('.');
@@ -185,16 +198,7 @@ function build(folder: string, { name, changes }: Mutation): void {
     cpSync(join(root, 'dist', part), join(folder, 'dist', part), { recursive: true });
   for (const link of ['node_modules', 'build', 'package.json', 'config'])
     symlinkSync(join(root, link), join(folder, link));
-  for (const { file, from, to } of changes) {
-    const path = join(folder, 'dist/src', file);
-    const text = readFileSync(path, 'utf8');
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`${name}: '${from}' is ${found} times in ${file}, and not once`);
-    writeFileSync(
-      path,
-      text.replace(from, () => to),
-    );
-  }
+  for (const change of changes) writeFileSync(join(folder, 'dist/src', change.file), changed(folder, name, change));
 }
 
 /** Runs the property test against a broken build. @returns what it says was wrong, undefined if nothing */

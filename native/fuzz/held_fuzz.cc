@@ -16,8 +16,6 @@ namespace {
 constexpr uint8_t kPattern = 0xa5;
 constexpr uint32_t kStart = static_cast<uint32_t>(ColumnNumber::kStart),
                    kLength = static_cast<uint32_t>(ColumnNumber::kLength);
-// More than are copied together.
-constexpr uint32_t kMost = 90;
 
 using Columns = std::array<uint32_t, kColumns>;
 
@@ -74,8 +72,7 @@ void fill(const Packets& packets, uint32_t row, Input& input) {
 }
 
 void push(const Packets& packets, Rings& rings, Input& input) {
-  std::vector<uint16_t> rows(input.byte() % kMost);
-  for (uint16_t& row : rows) row = input.byte() % FuzzTable::kUsed;
+  const std::vector<uint16_t> rows = takeRows(input);
   std::vector<Held> packetsIn;
   size_t bytes = 0;
   for (const uint16_t row : rows) {
@@ -97,7 +94,7 @@ void push(const Packets& packets, Rings& rings, Input& input) {
 // Calls pop(first, n) and requires that the rows on both sides of those stay as they are.
 template <typename Pop>
 void popBetween(const Packets& packets, uint32_t n, Input& input, Pop&& pop) {
-  const uint32_t first = 1 + input.byte() % (kRows - kMost - 1), before = first - 1, behind = first + n;
+  const uint32_t first = 1 + input.byte() % (kRows - kMostTaken - 1), before = first - 1, behind = first + n;
   std::memset(packets.slot(before), kPattern, kSlot);
   std::memset(packets.slot(behind), kPattern, kSlot);
   const Columns beforeIt = columnsOf(packets, before), behindIt = columnsOf(packets, behind);
@@ -110,7 +107,7 @@ void popBetween(const Packets& packets, uint32_t n, Input& input, Pop&& pop) {
 }
 
 void pop(const Packets& packets, Rings& rings, Input& input) {
-  const uint32_t n = input.byte() % kMost;
+  const uint32_t n = input.byte() % kMostTaken;
   popBetween(packets, n, input, [&](uint32_t first) {
     uint32_t taken;
     try {
@@ -141,7 +138,7 @@ void lie(const Packets& packets, Rings rings, Input& input) {
   const uint8_t which = input.byte();
   if ((which & 4) != 0) *ends[which & 3] = input.take<uint32_t>();
   if ((which & 8) != 0) *ends[which & 3] = static_cast<uint32_t>(*ends[which & 3] + (which >> 4) - 8);
-  const uint32_t n = input.byte() % kMost;
+  const uint32_t n = input.byte() % kMostTaken;
   popBetween(packets, n, input, [&](uint32_t first) {
     try {
       popHeld(packets, first, n, rings.borrowed());
@@ -159,9 +156,7 @@ void lie(const Packets& packets, Rings rings, Input& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static FuzzTable fuzzed;
-  fuzzed.reset();
-  const Packets& packets = fuzzed.packets;
+  const Packets& packets = freshPackets();
   Input input({data, size});
   const uint32_t places = input.byte();
   Rings rings(places, input.take<uint16_t>() % (3 * kSlot));

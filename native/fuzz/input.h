@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 #include <span>
+#include <vector>
 
 #include "columns.h"
 #include "wire.h"
@@ -95,5 +96,22 @@ class FuzzTable {
   const Packets packets;
   uint16_t rows[kUsed];
 };
+
+// The one table of a target, as it is before a run.
+inline const Packets& freshPackets() {
+  static FuzzTable table;
+  table.reset();
+  return table.packets;
+}
+
+// A list has fewer rows than this, which is more than are worked on together (kStaged in table.h).
+inline constexpr uint32_t kMostTaken = 90;
+
+// A list of rows that are in use; the same may come again.
+inline std::vector<uint16_t> takeRows(Input& input) {
+  std::vector<uint16_t> rows(input.byte() % kMostTaken);
+  for (uint16_t& row : rows) row = input.byte() % FuzzTable::kUsed;
+  return rows;
+}
 
 }  // namespace potemkin

@@ -91,10 +91,7 @@ void damage(std::span<uint8_t> memory, Input& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  constexpr uint32_t kMost = 80;  // more than are staged together
-  static FuzzTable fuzzed;
-  fuzzed.reset();
-  const Packets& packets = fuzzed.packets;
+  const Packets& packets = freshPackets();
   Input input({data, size});
   const uint32_t capacity = 1 + input.byte() % 48u, window = input.byte();
   const uint32_t few = input.byte() % 6u, targets = few == 5 ? Scans::kMostTargets : few;
@@ -111,8 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           : step == 2       ? input.take<uint32_t>()
                             : now + input.byte();
     for (uint32_t row = 0; row < FuzzTable::kUsed; row++) fill(packets, row, input);
-    std::vector<uint16_t> rows(input.byte() % kMost);
-    for (uint16_t& row : rows) row = input.byte() % FuzzTable::kUsed;
+    const std::vector<uint16_t> rows = takeRows(input);
     // Of exactly this size, so that a write beyond it is seen.
     std::vector<uint8_t> admitted(rows.size());
     std::memcpy(columns.data(), packets.base, kSlotsAt);

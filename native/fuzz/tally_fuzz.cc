@@ -83,9 +83,7 @@ class Oracle {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static FuzzTable fuzzed;
-  fuzzed.reset();
-  const Packets& packets = fuzzed.packets;
+  const Packets& packets = freshPackets();
   Input input({data, size});
   std::vector<Level> levels(input.byte() % (kTallyLevels + 1));
   for (Level& level : levels) level = readLevel(input);

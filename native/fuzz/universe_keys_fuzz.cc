@@ -84,10 +84,7 @@ void lie(const Packets& packets, const std::vector<uint16_t>& rows, KeyBy by, co
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  constexpr uint32_t kMost = 80;  // more than are staged together
-  static FuzzTable fuzzed;
-  fuzzed.reset();
-  const Packets& packets = fuzzed.packets;
+  const Packets& packets = freshPackets();
   Input input({data, size});
   const auto by = static_cast<KeyBy>(input.byte() % 3);
   const TableMemory universes({UniverseKeys::kKeyWords, 1, 1u + input.byte()});
@@ -98,12 +95,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t step = input.byte();
     for (uint32_t row = 0; row < FuzzTable::kUsed; row++) fill(packets, row, input);
     const auto sharers = input.take<uint16_t>();
-    std::vector<uint16_t> rows(input.byte() % kMost);
-    for (size_t i = 0; i < rows.size(); i++) {
-      rows[i] = input.byte() % FuzzTable::kUsed;
-      // A row that comes twice is the same packet.
-      memory->shared[i] = (sharers >> rows[i] & 1) != 0;
-    }
+    const std::vector<uint16_t> rows = takeRows(input);
+    // A row that comes twice is the same packet.
+    for (size_t i = 0; i < rows.size(); i++) memory->shared[i] = (sharers >> rows[i] & 1) != 0;
     if ((step & 1) != 0) lie(packets, rows, by, universes, *memory, input);
     {
       const Table table(universes.bytes());

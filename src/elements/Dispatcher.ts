@@ -4,6 +4,7 @@ import { formatAddress, parseAddress } from '../packet/address.js';
 import type { Batch } from '../packet/batch.js';
 import { ROWS } from '../packet/columns.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { passMarked } from '../pipeline/marked.js';
 import type { Spec } from '../pipeline/spec.js';
 import { fileValue } from '../pipeline/values.js';
 
@@ -57,18 +58,7 @@ export class Dispatcher extends Element<typeof spec> {
       all |= number;
     }
     if (all >= 0) out.moveAll(batch, bytes);
-    else this.sort(batch);
-  }
-
-  /** Passes on those that have an image. */
-  private sort({ rows, count }: Batch): void {
-    const { image } = this.packets;
-    const { out } = this.out;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      if (image[row] === 0) this.drops.unmapped.add(row);
-      else out.add(row);
-    }
+    else passMarked(image, batch, this.drops.unmapped, out);
   }
 
   override handlers() {

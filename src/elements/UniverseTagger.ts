@@ -6,6 +6,7 @@ import { Table } from '../packet/table.js';
 import { TurnKeys } from '../packet/turn-keys.js';
 import { KEY_BY, NONE, SHARED, UniverseKeys } from '../packet/universe-keys.js';
 import { Element, type Setup } from '../pipeline/element.js';
+import { passMarked } from '../pipeline/marked.js';
 import { seedBytes } from '../pipeline/seed.js';
 import type { Spec } from '../pipeline/spec.js';
 import { choice, count, custom, fraction } from '../pipeline/values.js';
@@ -119,18 +120,7 @@ export class UniverseTagger extends Element<typeof spec> {
       if (id === 0) refused++;
     }
     if (refused === 0) out.moveAll(batch, bytes);
-    else this.sort(batch);
-  }
-
-  /** Passes on those that have a universe. */
-  private sort({ rows, count }: Batch): void {
-    const { universe } = this.packets;
-    const { out } = this.out;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      if (universe[row] === 0) this.drops.full.add(row);
-      else out.add(row);
-    }
+    else passMarked(universe, batch, this.drops.full, out);
   }
 
   private findSharers({ rows, count }: Batch): void {
